@@ -1,0 +1,46 @@
+package katakv
+
+import "time"
+
+// SlotCount is Redis Cluster's number of slots; clients compute slots themselves, so it cannot differ.
+const SlotCount = 16384
+
+// Limits on what clients may send. Over a limit the command is refused whole and nothing is changed.
+const (
+	// MaxKeyBytes bounds a key: keys are held in indexes, logs and iterators, where long ones cost everyone.
+	MaxKeyBytes = 64 << 10
+
+	// MaxValueBytes bounds any configured value limit: one value travels in one Raft entry and in one frame
+	// between nodes, and both are held in memory whole.
+	MaxValueBytes = 64 << 20
+
+	// DefaultMaxValueBytes is the value limit unless configured: an 8 MiB entry still replicates in well
+	// under a second on a slow network.
+	DefaultMaxValueBytes = 8 << 20
+
+	// MaxCommandArgs bounds the arguments of one command: large enough for every real MSET, small enough
+	// that "*9000000000" is refused before anything is allocated.
+	MaxCommandArgs = 1 << 20
+
+	// MaxCommandBytes bounds one command, all arguments together: a value of the largest size and its key.
+	MaxCommandBytes = MaxValueBytes + MaxKeyBytes + 4096
+)
+
+// Limits on the cluster's shape.
+const (
+	// MaxReplicas is the largest replication factor: beyond five, a quorum costs more than it protects.
+	MaxReplicas = 5
+
+	// MaxNodes bounds the cluster map, which every node holds in memory.
+	MaxNodes = 1024
+
+	// MaxShards is one shard a slot.
+	MaxShards = SlotCount
+)
+
+// Timeouts that users can see.
+const (
+	// DefaultRequestTimeout is how long a request may wait for a leader or a quorum before its client hears
+	// that the outcome is an error or unknown: longer than any failover, shorter than a user's patience.
+	DefaultRequestTimeout = 5 * time.Second
+)
