@@ -11,7 +11,7 @@ const (
 	CodeInternal Code = iota
 	// CodeInvalid is a malformed command or argument. Not applied.
 	CodeInvalid
-	// CodeWrongType is a value that is not of the kind the command needs, such as INCR of "abc". Not applied.
+	// CodeWrongType is a value of another type than the command needs. Not applied.
 	CodeWrongType
 	// CodeTooLarge is a key, value or command over its limit. Not applied.
 	CodeTooLarge
@@ -68,7 +68,7 @@ var codes = [codeCount]struct {
 	CodeClusterDown: {"cluster-down", "CLUSTERDOWN", 503},
 	CodeLoading:     {"loading", "LOADING", 503},
 	CodeUnknown:     {"unknown", "UNKNOWN", 504},
-	CodeReadOnly:    {"read-only", "READONLY", 507},
+	CodeReadOnly:    {"read-only", "MISCONF", 507},
 	CodeAuth:        {"auth", "NOAUTH", 401},
 }
 
