@@ -1,0 +1,69 @@
+package require
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+)
+
+// Names of the environment variables that this package reads.
+const (
+	// StrictEnv turns skips into failures when it is "1".
+	StrictEnv = "KATAKV_REQUIRE"
+
+	// SeedEnv holds the run's seed as a decimal uint64.
+	SeedEnv = "KATAKV_SEED"
+
+	// FullEnv asks for the full size of a measurement when it is "1"; otherwise tests take a sample.
+	FullEnv = "KATAKV_FIGURES"
+)
+
+// defaultSeed is the seed of a run that named none: fixed, so that a plain `go test` repeats.
+const defaultSeed = 1
+
+// Tool returns the path of an executable found in PATH. Without it the test is skipped, or fails where
+// StrictEnv is set.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is not installed")
+	}
+	return path
+}
+
+// Root skips the test, or fails it where StrictEnv is set, unless it runs as the superuser.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "needs to run as the superuser")
+	}
+}
+
+// Seed returns the seed that randomised tests derive theirs from: SeedEnv, or a fixed default. The test
+// prints it when it fails.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	text := os.Getenv(SeedEnv)
+	if text == "" {
+		return defaultSeed
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%q is not a decimal uint64: %v", SeedEnv, text, err)
+	}
+	return seed
+}
+
+// Full reports whether a measurement should run at its full size.
+func Full() bool { return os.Getenv(FullEnv) == "1" }
+
+// missing ends the test.
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv(StrictEnv) == "1" {
+		t.Fatalf("%s, and %s=1 forbids to skip", why, StrictEnv)
+	}
+	t.Skip(why)
+}
