@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Class is the kind of connection a message travels on: a large value must never delay a heartbeat.
+type Class uint8
+
+// The classes, most urgent first.
+const (
+	ClassControl Class = iota // heartbeats, votes, read indexes, gossip: small and urgent
+	ClassLog                  // log appends and their answers
+	ClassBulk                 // forwarded requests, snapshots
+	ClassCount
+)
+
+// Message is one of the pointer types below.
+type Message interface{ Class() Class }
+
+// RaftBatch carries the Raft messages of one pass for one peer and one class.
+type RaftBatch struct {
+	Control bool // true: only heartbeats, votes and read indexes
+	Items   []RaftItem
+}
+
+// RaftItem is one Raft message for one replica. Message.From and To are replica ids.
+type RaftItem struct {
+	Shard   katakv.ShardID
+	Message *raftpb.Message
+}
+
+// Class returns ClassControl or ClassLog.
+func (b *RaftBatch) Class() Class {
+	if b.Control {
+		return ClassControl
+	}
+	return ClassLog
+}
+
+// Forward asks the node that leads a shard to execute operations on behalf of a client, in order and as a
+// unit: either all are offered to the leader or none.
+type Forward struct {
+	ID         uint64 // chosen by the sender, unique among its forwards in flight
+	Shard      katakv.ShardID
+	Epoch      katakv.Epoch
+	Operations []command.Operation
+}
+
+// Class returns ClassBulk.
+func (*Forward) Class() Class { return ClassBulk }
+
+// ForwardReply answers a Forward.
+type ForwardReply struct {
+	ID      uint64
+	Index   katakv.Index    // the shard's applied index that the replies reflect; 0 with Err
+	Replies []command.Reply // one each operation, unless Err is set
+	Err     *katakv.Error
+}
+
+// Class returns ClassBulk.
+func (*ForwardReply) Class() Class { return ClassBulk }
+
+// Gossip tells a peer which epoch of the map the sender has and which shards it leads, so that whoever is
+// stale can pull.
+type Gossip struct {
+	Epoch   katakv.Epoch
+	Leading []Leading
+}
+
+// Leading says that the sender leads a shard in a term.
+type Leading struct {
+	Shard katakv.ShardID
+	Term  katakv.Term
+}
+
+// Class returns ClassControl.
+func (*Gossip) Class() Class { return ClassControl }
+
+// MapRequest asks for the cluster map if it is newer than Epoch.
+type MapRequest struct{ Epoch katakv.Epoch }
+
+// Class returns ClassControl.
+func (*MapRequest) Class() Class { return ClassControl }
+
+// MapReply carries an encoded placement.Map.
+type MapReply struct{ Map []byte }
+
+// Class returns ClassBulk: a map can be large.
+func (*MapReply) Class() Class { return ClassBulk }
+
+// SnapshotChunk is a part of a shard's state on its way to a follower. Sequence counts from 0; the first
+// carries the Raft message (MsgSnap), the last has Final set. Data is a run of kv snapshot records.
+type SnapshotChunk struct {
+	Stream   uint64 // chosen by the sender, unique among its streams
+	Shard    katakv.ShardID
+	From, To katakv.ReplicaID
+	Sequence uint32
+	Message  *raftpb.Message // first chunk only
+	Data     []byte
+	Final    bool
+}
+
+// Class returns ClassBulk.
+func (*SnapshotChunk) Class() Class { return ClassBulk }
+
+// SnapshotAck tells the sender how far a stream has been staged, for flow control, and how it ended.
+type SnapshotAck struct {
+	Stream   uint64
+	Sequence uint32 // chunks below this one are staged
+	Done     bool   // the stream is over
+	Error    string // why it was refused or failed; empty when it did not
+}
+
+// Class returns ClassBulk.
+func (*SnapshotAck) Class() Class { return ClassBulk }
