@@ -8,3 +8,5 @@ require (
 	go.etcd.io/raft/v3 v3.7.0
 	google.golang.org/protobuf v1.36.12
 )
+
+require github.com/google/btree v1.1.3 // indirect
