@@ -29,6 +29,9 @@ func (s Span) Contains(key []byte) bool {
 // copy what they are given.
 type Batch interface {
 	Set(key, value []byte)
+	// SetDeferred is Set without a copy: it returns room for a key and a value inside the batch, which the
+	// caller fills before its next use of the batch and does not keep.
+	SetDeferred(keyBytes, valueBytes int) (key, value []byte)
 	Delete(key []byte)
 	DeleteRange(span Span)
 	// Empty reports whether nothing was written since the batch was made or reset.
@@ -49,6 +52,7 @@ type Ingestion interface {
 	Set(key, value []byte) error
 	// Commit deletes everything in the spans, adds the records, and returns when that is durable. It takes
 	// effect whole or not at all, also across a crash. Writes to the same spans must not run beside it.
+	// Commits made before it to keys outside the spans do not become durable by it.
 	Commit() error
 	// Abort drops what was staged. It is safe after Commit, and then does nothing.
 	Abort()
@@ -64,12 +68,12 @@ type Engine interface {
 	// An error is final: the engine must not be used further.
 	Commit(b Batch) error
 
-	// NewSnapshot returns a view of everything committed so far.
+	// NewSnapshot returns a view of everything committed so far. One goroutine at a time uses it.
 	NewSnapshot() Snapshot
 
 	// Flush makes everything committed before the call durable. It blocks; run it beside the core.
 	Flush() error
-	// Durable returns a view of what a crash at this moment would leave.
+	// Durable returns a view of what a crash at this moment would leave. One goroutine at a time uses it.
 	Durable() (Snapshot, error)
 
 	// NewIngestion stages a replacement of spans, which must be disjoint and ascending.
