@@ -92,6 +92,8 @@ func TestBrokenTrees(t *testing.T) {
 		{"pure: receive", tidy.PureCode, files{"internal/core/a.go": "package core\nvar x = <-y"}, `do not wait`},
 		{"pure: select", tidy.PureCode, files{"internal/core/a.go": "package core\nfunc f() { select {} }"}, `do not wait`},
 		{"pure: lock", tidy.PureCode, files{"internal/core/a.go": imports("core", "sync")}, `do not import sync`},
+		{"pure: lock by exception", tidy.PureCode, files{"internal/engine/a.go": imports("engine", "sync")}, ""},
+		{"pure: more than the exception", tidy.PureCode, files{"internal/engine/a.go": imports("engine", "sync/atomic")}, `do not import sync/atomic`},
 		{"pure: clock", tidy.PureCode, files{"internal/core/a.go": code("core", []string{"time"}, "var x = time.Now()")}, `no clock: time.Now`},
 		{"pure: clock by another name", tidy.PureCode, files{"internal/core/a.go": "package core\nimport t \"time\"\nvar f = t.After"}, `no clock: time.After`},
 		{"pure: duration", tidy.PureCode, files{"internal/core/a.go": code("core", []string{"time"}, "const x = time.Second")}, ""},

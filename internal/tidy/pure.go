@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"slices"
 )
 
 // pureForbidden are imports that pure packages do without, and why.
@@ -31,7 +32,7 @@ var seededNames = map[string]bool{
 func Goroutines(t *Tree) []string {
 	return t.inspect(
 		func(rule Rule) bool { return !rule.Goroutines },
-		func(_ *File, node ast.Node) string {
+		func(_ Rule, _ *File, node ast.Node) string {
 			switch node := node.(type) {
 			case *ast.GoStmt:
 				return "starts a goroutine: only cmd, client, node, transport, server, admin, backup and localcluster do"
@@ -48,7 +49,7 @@ func Goroutines(t *Tree) []string {
 // PureCode finds channels, locks, clocks and global randomness in pure packages.
 func PureCode(t *Tree) []string {
 	isPure := func(rule Rule) bool { return rule.Pure }
-	return t.inspect(isPure, func(file *File, node ast.Node) string {
+	return t.inspect(isPure, func(rule Rule, file *File, node ast.Node) string {
 		switch node := node.(type) {
 		case *ast.ChanType:
 			return "pure packages have no channels"
@@ -59,7 +60,7 @@ func PureCode(t *Tree) []string {
 				return "pure packages do not wait for channels"
 			}
 		case *ast.ImportSpec:
-			return pureImport(file, node)
+			return pureImport(rule, file, node)
 		case *ast.SelectorExpr:
 			return pureSelector(file, node)
 		}
@@ -67,12 +68,12 @@ func PureCode(t *Tree) []string {
 	})
 }
 
-func pureImport(file *File, spec *ast.ImportSpec) string {
+func pureImport(rule Rule, file *File, spec *ast.ImportSpec) string {
 	for i, imported := range file.Imports {
 		if file.AST.Imports[i] != spec {
 			continue
 		}
-		if why := pureForbidden[imported.Path]; why != "" {
+		if why := pureForbidden[imported.Path]; why != "" && !slices.Contains(rule.Except, imported.Path) {
 			return fmt.Sprintf("pure packages do not import %s: %s", imported.Path, why)
 		}
 		if imported.Name == "." {
@@ -112,7 +113,7 @@ func (f *File) importedAs(name string) string {
 }
 
 // inspect visits the product files of the packages whose rule is selected and reports what visit returns.
-func (t *Tree) inspect(selected func(Rule) bool, visit func(*File, ast.Node) string) []string {
+func (t *Tree) inspect(selected func(Rule) bool, visit func(Rule, *File, ast.Node) string) []string {
 	var found []string
 	for _, dir := range sortedKeys(t.Packages) {
 		rule := Packages[dir]
@@ -121,7 +122,7 @@ func (t *Tree) inspect(selected func(Rule) bool, visit func(*File, ast.Node) str
 		}
 		for _, file := range t.Packages[dir].Product() {
 			ast.Inspect(file.AST, func(node ast.Node) bool {
-				if problem := visit(file, node); problem != "" {
+				if problem := visit(rule, file, node); problem != "" {
 					found = append(found, fmt.Sprintf("%s:%d: %s", file.Path, t.line(node.Pos()), problem))
 				}
 				return true
