@@ -28,11 +28,14 @@ func (b *buffer) unread() []byte { return b.data[b.read:] }
 func (b *buffer) consume(n int) {
 	b.read += n
 	b.scanned = 0
-	invariant.Check(b.read <= len(b.data), "consumed %d of %d buffered bytes", b.read, len(b.data))
+	if b.read > len(b.data) {
+		invariant.Check(false, "consumed %d of %d buffered bytes", b.read, len(b.data))
+	}
 }
 
 // space returns at least minBytes of free room behind the unread bytes.
 func (b *buffer) space(minBytes int) []byte {
+	checkSpace(minBytes)
 	if b.read == len(b.data) {
 		b.data, b.read = b.data[:0], 0
 		if cap(b.data) < b.want || cap(b.data) > max(maxBufferBytes, minBytes) {
@@ -76,6 +79,20 @@ func (b *buffer) line(limit int) (line []byte, ok bool) {
 	}
 	b.scanned = len(unread)
 	return nil, false
+}
+
+// checkSpace and checkCommit guard against the caller's mistakes. They test first, because handing numbers to
+// invariant.Check allocates.
+func checkSpace(minBytes int) {
+	if minBytes <= 0 {
+		invariant.Check(false, "space for %d bytes", minBytes)
+	}
+}
+
+func checkCommit(n, room int) {
+	if n < 0 || n > room {
+		invariant.Check(false, "committed %d bytes of a space of %d", n, room)
+	}
 }
 
 // reserve makes room for at least n more bytes behind data, which holds only bytes that were received. It grows

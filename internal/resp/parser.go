@@ -1,10 +1,6 @@
 package resp
 
-import (
-	"errors"
-
-	"github.com/katakv/katakv/internal/invariant"
-)
+import "errors"
 
 // Parser turns the bytes of a connection into commands. It resumes within any of them.
 //
@@ -50,7 +46,6 @@ func (p *Parser) SetLimits(limits Limits) {
 // of any method but [Parser.Commit]. Call it when [Parser.Next] has returned [ErrIncomplete]: commands that are
 // left waiting make the buffer grow.
 func (p *Parser) Space(minBytes int) []byte {
-	invariant.Check(minBytes > 0, "space for %d bytes", minBytes)
 	room := p.directSpace(minBytes)
 	p.direct = room != nil
 	if !p.direct {
@@ -78,7 +73,7 @@ func (p *Parser) directSpace(minBytes int) []byte {
 
 // Commit says that the first n bytes of the last [Parser.Space] were filled.
 func (p *Parser) Commit(n int) {
-	invariant.Check(n >= 0 && n <= p.room, "committed %d bytes of a space of %d", n, p.room)
+	checkCommit(n, p.room)
 	p.room = 0
 	if p.direct {
 		p.data = p.data[:len(p.data)+n]

@@ -1,10 +1,6 @@
 package resp
 
-import (
-	"errors"
-
-	"github.com/katakv/katakv/internal/invariant"
-)
+import "errors"
 
 // ReplyParser turns the bytes of a connection into replies, RESP2 and RESP3 alike. It resumes within any of
 // them: aggregates that are not complete wait on a stack, outermost first.
@@ -42,7 +38,6 @@ func NewReplyParser(limits ReplyLimits) *ReplyParser {
 
 // Space returns at least minBytes (> 0) of memory for the caller to read into, as [Parser.Space] does.
 func (p *ReplyParser) Space(minBytes int) []byte {
-	invariant.Check(minBytes > 0, "space for %d bytes", minBytes)
 	room := p.in.space(minBytes)
 	p.room = len(room)
 	return room
@@ -50,7 +45,7 @@ func (p *ReplyParser) Space(minBytes int) []byte {
 
 // Commit says that the first n bytes of the last [ReplyParser.Space] were filled.
 func (p *ReplyParser) Commit(n int) {
-	invariant.Check(n >= 0 && n <= p.room, "committed %d bytes of a space of %d", n, p.room)
+	checkCommit(n, p.room)
 	p.room = 0
 	p.in.commit(n)
 }

@@ -118,7 +118,9 @@ func (w *Writer) PushHeader(n int) { w.header('>', '*', n, 1) }
 
 // header begins an aggregate; in RESP2 an element of it counts as many replies as perElement.
 func (w *Writer) header(kind3, kind2 byte, n, perElement int) {
-	invariant.Check(n >= 0, "aggregate of %d replies", n)
+	if n < 0 {
+		invariant.Check(false, "aggregate of %d replies", n)
+	}
 	if w.protocol == Protocol2 {
 		w.buf = appendHeader(w.buf, kind2, n*perElement)
 		return
@@ -168,7 +170,9 @@ func appendDouble(dst []byte, f float64) []byte {
 // Verbatim writes text to be shown to a person as it is; format is three bytes, "txt" or "mkd". It is a bulk
 // string in RESP2.
 func (w *Writer) Verbatim(format, text string) {
-	invariant.Check(len(format) == verbatimFormatBytes, "verbatim format %q", format)
+	if len(format) != verbatimFormatBytes {
+		invariant.Check(false, "verbatim format %q", format)
+	}
 	if w.protocol == Protocol2 {
 		w.BulkString(text)
 		return
