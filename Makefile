@@ -1,0 +1,67 @@
+# `make check` is what a change needs before every commit; `.ci/run` is that and everything slower.
+# Versions of the tools are pinned in tools/go.mod.
+
+GO       ?= go
+TIME     ?= 60s
+OLD      ?= main
+BENCH    ?= .
+PKGS     ?= ./...
+ONLY     ?=
+BIN      := .bin
+LINT     := $(BIN)/golangci-lint
+GOFUMPT  := $(BIN)/gofumpt
+COMMANDS := $(wildcard cmd/*/)
+
+.PHONY: build check format vet lint test tidy race fuzz bench tools figures clean
+
+## build: one static binary a command, in bin/
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath ./...
+	$(if $(COMMANDS),CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(addprefix ./,$(COMMANDS)))
+
+## check: fastest first; under two minutes
+check: format vet tidy lint test
+
+format: $(GOFUMPT)
+	@files=$$($(GOFUMPT) -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted (run $(GOFUMPT) -w on them):"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+## tidy: the rules of the source tree
+tidy:
+	$(GO) test ./internal/tidy
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+test:
+	$(GO) test -short ./...
+
+## race: everything under the race detector (needs a C compiler)
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+## fuzz: each fuzz target in turn, TIME each
+fuzz:
+	.ci/fuzz $(TIME)
+
+## bench: benchmarks of PKGS at OLD and here, ten rounds in turn, then benchstat
+bench: $(BIN)/benchstat
+	tools/bench $(OLD) '$(BENCH)' $(PKGS)
+
+## tools: the pinned tools, in .bin/
+tools:
+	cd tools && $(GO) build -o ../$(BIN)/ tool
+
+$(LINT) $(GOFUMPT) $(BIN)/benchstat: tools/go.mod
+	cd tools && $(GO) build -o ../$(BIN)/ tool
+	@touch $(LINT) $(GOFUMPT) $(BIN)/benchstat
+
+## figures: measure what the issues ask for and write docs/evidence.md; ONLY=ID[,ID] or ONLY=none
+figures:
+	$(GO) run ./internal/figures/measure -only '$(ONLY)'
+
+clean:
+	rm -rf bin
