@@ -1,0 +1,87 @@
+package replica
+
+import (
+	"fmt"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/kv"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// handleApply applies committed entries to w. The answers wait for Finish: the engine has not committed yet.
+func (r *Replica) handleApply(m *raftpb.Message, w *kv.Writer) error {
+	for _, e := range m.GetEntries() {
+		if err := r.applyEntry(e, w); err != nil {
+			return fmt.Errorf("%v: apply entry %d of term %d: %w", r.shard, e.GetIndex(), e.GetTerm(), err)
+		}
+	}
+	r.applyResponses = append(r.applyResponses, m.GetResponses()...)
+	return nil
+}
+
+func (r *Replica) applyEntry(e *raftpb.Entry, w *kv.Writer) error {
+	index, term := katakv.Index(e.GetIndex()), katakv.Term(e.GetTerm())
+	if e.GetType() != raftpb.EntryNormal {
+		return r.applyConf(e, w)
+	}
+	var mine *proposal
+	for p, ok := r.proposals.take(index); ok; p, ok = r.proposals.take(index) {
+		if p.index == index && p.term == term {
+			mine = &p
+			continue
+		}
+		// Another leader's entry took the place: this one never takes effect.
+		r.answered = p.refuse(r.notLeader(), r.answered)
+	}
+	replies, err := w.Apply(r.machine, index, term, e.GetData(), mine != nil)
+	if err != nil {
+		return err
+	}
+	if mine != nil {
+		r.answered = mine.complete(index, replies, r.answered)
+	}
+	return nil
+}
+
+// applyConf applies a configuration change. The empty one leaves a joint configuration.
+func (r *Replica) applyConf(e *raftpb.Entry, w *kv.Writer) error {
+	var change raftpb.ConfChangeI
+	switch e.GetType() {
+	case raftpb.EntryConfChange:
+		change = &raftpb.ConfChange{}
+	default:
+		change = &raftpb.ConfChangeV2{}
+	}
+	if err := proto.Unmarshal(e.GetData(), change.(proto.Message)); err != nil {
+		return fmt.Errorf("decode configuration change: %w", err)
+	}
+	state := r.raft.ApplyConfChange(change)
+	return w.ApplyConf(r.machine, katakv.Index(e.GetIndex()), katakv.Term(e.GetTerm()), state)
+}
+
+// Finish follows the commit of the writer: it answers callers, runs reads, tells Raft what was applied and
+// lets go of old log entries.
+func (r *Replica) Finish(out *Output) {
+	out.Completions = append(out.Completions, r.answered...)
+	clear(r.answered)
+	r.answered = r.answered[:0]
+	for _, m := range r.applyResponses {
+		r.step(m)
+	}
+	r.applyResponses = r.applyResponses[:0]
+	r.runReads(out)
+	r.trimWindow()
+}
+
+// trimWindow keeps the window within its budget; while snapshots are on their way the entries after them are
+// kept a little longer, so that their receivers can go on from there.
+func (r *Replica) trimWindow() {
+	limit := r.machine.Meta().Applied
+	for _, index := range r.sending {
+		if index < limit && r.window.bytes < windowSlack*r.cfg.WindowBytes {
+			limit = index
+		}
+	}
+	r.window.trim(uint64(limit), r.cfg.WindowBytes)
+}

@@ -1,0 +1,76 @@
+package replica
+
+import (
+	"github.com/katakv/katakv"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+// fromPeers are the message types that may come over the wire. MsgTransferLeader and MsgProp are not among
+// them: only the core starts transfers, and requests travel as forwards. MsgSnap comes with its data.
+var fromPeers = map[raftpb.MessageType]bool{
+	raftpb.MsgApp: true, raftpb.MsgAppResp: true,
+	raftpb.MsgVote: true, raftpb.MsgVoteResp: true,
+	raftpb.MsgPreVote: true, raftpb.MsgPreVoteResp: true,
+	raftpb.MsgHeartbeat: true, raftpb.MsgHeartbeatResp: true,
+	raftpb.MsgTimeoutNow: true,
+}
+
+// Step takes a message from another member. It reports false when the message is not for this replica or not
+// of a kind that members send.
+func (r *Replica) Step(m *raftpb.Message) bool {
+	if m.GetTo() != uint64(r.id) || !fromPeers[m.GetType()] {
+		return false
+	}
+	r.step(m)
+	return true
+}
+
+// Unreachable tells Raft that messages to a member were lost.
+func (r *Replica) Unreachable(id katakv.ReplicaID) {
+	if r.leads {
+		r.raft.ReportUnreachable(uint64(id))
+	}
+}
+
+// TransferTo hands the leadership to a voter that has the whole log. It reports false when this replica does
+// not lead or the target is not ready.
+func (r *Replica) TransferTo(target katakv.ReplicaID) bool {
+	if !r.leads || target == r.id || !r.caughtUp(target) {
+		return false
+	}
+	r.raft.TransferLeader(uint64(target))
+	return true
+}
+
+// TransferAway hands the leadership to whichever voter is most ready. It reports false when there is none.
+func (r *Replica) TransferAway() bool {
+	if !r.leads {
+		return false
+	}
+	var best katakv.ReplicaID
+	var match uint64
+	r.raft.WithProgress(func(id uint64, kind raft.ProgressType, p tracker.Progress) {
+		if id != uint64(r.id) && kind == raft.ProgressTypePeer && p.RecentActive && p.Match > match {
+			best, match = katakv.ReplicaID(id), p.Match
+		}
+	})
+	if best == 0 {
+		return false
+	}
+	r.raft.TransferLeader(uint64(best))
+	return true
+}
+
+// caughtUp reports whether a voter follows live and has every entry.
+func (r *Replica) caughtUp(target katakv.ReplicaID) bool {
+	ok := false
+	r.raft.WithProgress(func(id uint64, kind raft.ProgressType, p tracker.Progress) {
+		if id == uint64(target) {
+			ok = kind == raft.ProgressTypePeer && p.RecentActive && p.State == tracker.StateReplicate &&
+				p.Match >= r.window.last()
+		}
+	})
+	return ok
+}

@@ -1,0 +1,415 @@
+package replica
+
+import (
+	"fmt"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/engine"
+	"github.com/katakv/katakv/internal/invariant"
+	"github.com/katakv/katakv/internal/kv"
+	"github.com/katakv/katakv/internal/raftlog"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Limits on what one replica lets Raft hold and send.
+const (
+	// maxAppendBytes bounds one append message (a single larger entry still goes alone).
+	maxAppendBytes = 1 << 20
+	// maxInflightAppends bounds unanswered append messages to one follower.
+	maxInflightAppends = 256
+	// maxInflightBytes bounds their bytes, and so what a follower must buffer for one shard.
+	maxInflightBytes = 4 << 20
+	// maxUncommittedBytes bounds a leader's log beyond its commit index; past it requests wait in the queue,
+	// whose bytes the node bounds.
+	maxUncommittedBytes = 16 << 20
+	// maxApplyBytes bounds the committed entries that one pass applies for one shard.
+	maxApplyBytes = 8 << 20
+	// windowSlack is how many times its budget a window may grow while a snapshot that needs it is on its way.
+	windowSlack = 4
+)
+
+// Config builds a replica.
+type Config struct {
+	Engine engine.Engine
+	// ElectionTicks and HeartbeatTicks are Raft's timers in ticks.
+	ElectionTicks, HeartbeatTicks int
+	// WindowBytes is the budget for log entries held in memory beyond those that must be.
+	WindowBytes int
+	// MaySnapshot asks whether another outgoing snapshot may start now; nil always may.
+	MaySnapshot func() bool
+	// Warn receives Raft's warnings; nil drops them.
+	Warn func(message string)
+}
+
+// Replica is one member of one shard. See the package comment for how it is driven.
+type Replica struct {
+	shard katakv.ShardID
+	id    katakv.ReplicaID
+	cfg   Config
+
+	raft    *raft.RawNode
+	window  window
+	machine *kv.Machine
+
+	proposals proposals
+	reads     reads
+
+	term   katakv.Term
+	leader katakv.ReplicaID
+	leads  bool
+
+	// stalled is set when Raft took no more proposals, until something happens that may change its mind.
+	stalled bool
+
+	// restart is written to the log with the first update: the log did not hold the state's position.
+	restart raftlog.SnapshotMark
+
+	// hardState is what the log holds or is about to hold; lazyCommit marks that only its commit index is
+	// newer there, which waits for the next update since a restart can do without.
+	hardState  raftpb.HardState
+	lazyCommit bool
+
+	// view is the engine snapshot behind the raft snapshot that Raft asked for in this pass.
+	view engine.Snapshot
+	// sending holds the index of each snapshot that is on its way, by target.
+	sending map[katakv.ReplicaID]katakv.Index
+	// arriving is a received snapshot that waits for Raft to accept it.
+	arriving Installation
+	// installing is set while the engine takes a snapshot in; Raft's Ready waits meanwhile, and held is the
+	// update to log afterwards.
+	installing bool
+	held       *raftpb.Message
+
+	applyResponses []*raftpb.Message
+	answered       []Completion
+}
+
+// New builds the replica that the engine and the log hold: machine is its state, recovered what the log kept
+// of it (nil: nothing). Unless the log has the machine's applied entry it starts anew there, keeping the vote.
+func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftlog.RecoveredReplica) (*Replica, error) {
+	meta := machine.Meta()
+	r := &Replica{
+		shard: shard, id: meta.Replica, cfg: cfg, machine: machine,
+		sending: make(map[katakv.ReplicaID]katakv.Index),
+	}
+	r.window.takeSnapshot = r.takeSnapshot
+	r.restoreLog(recovered)
+	r.window.initialConf = meta.ConfState
+
+	rn, err := raft.NewRawNode(&raft.Config{
+		ID:                        uint64(r.id),
+		ElectionTick:              cfg.ElectionTicks,
+		HeartbeatTick:             cfg.HeartbeatTicks,
+		Storage:                   &r.window,
+		Applied:                   uint64(meta.Applied),
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             maxAppendBytes,
+		MaxCommittedSizePerReady:  maxApplyBytes,
+		MaxUncommittedEntriesSize: maxUncommittedBytes,
+		MaxInflightMsgs:           maxInflightAppends,
+		MaxInflightBytes:          maxInflightBytes,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		ReadOnlyOption:            raft.ReadOnlySafe,
+		Logger:                    &raftLogger{prefix: fmt.Sprintf("%v %v: ", shard, r.id), warn: cfg.Warn},
+		DisableProposalForwarding: true,
+		StepDownOnRemoval:         true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %v of %v: %w", r.id, shard, err)
+	}
+	r.raft = rn
+	return r, nil
+}
+
+// restoreLog fills the window and the initial hard state.
+func (r *Replica) restoreLog(recovered *raftlog.RecoveredReplica) {
+	meta := r.machine.Meta()
+	applied, term := meta.Applied, meta.AppliedTerm
+	r.window.reset(applied, term)
+	hard := &r.hardState
+	if recovered == nil {
+		recovered = &raftlog.RecoveredReplica{}
+	}
+	if hs := recovered.HardState; hs != nil {
+		hard.Term, hard.Vote, hard.Commit = new(hs.GetTerm()), new(hs.GetVote()), new(hs.GetCommit())
+	} else {
+		hard.Term, hard.Vote, hard.Commit = new(uint64(term)), new(uint64), new(uint64)
+	}
+	if r.logHolds(recovered, applied, term) {
+		entries := recovered.Entries
+		if n := uint64(len(entries)); n > 0 && entries[0].GetIndex() <= uint64(applied) {
+			entries = entries[min(n, uint64(applied)-entries[0].GetIndex()+1):]
+		}
+		r.window.append(entries)
+	} else {
+		r.restart = raftlog.SnapshotMark{Index: applied, Term: term}
+	}
+	if hard.GetTerm() < uint64(term) {
+		// The vote was cast in an older term than the state proves to have existed.
+		hard.Term, hard.Vote = new(uint64(term)), new(uint64)
+	}
+	// Invariant after a restart: applied <= commit <= last.
+	hard.Commit = new(min(max(hard.GetCommit(), uint64(applied)), r.window.last()))
+	initial := &raftpb.HardState{Term: new(hard.GetTerm()), Vote: new(hard.GetVote()), Commit: new(hard.GetCommit())}
+	r.window.initialHard = initial
+	r.term = katakv.Term(hard.GetTerm())
+}
+
+// logHolds reports whether the log has the entry (index, term), or ends with it as its snapshot mark.
+func (r *Replica) logHolds(recovered *raftlog.RecoveredReplica, index katakv.Index, term katakv.Term) bool {
+	if recovered.Snapshot == (raftlog.SnapshotMark{Index: index, Term: term}) {
+		return true
+	}
+	n := len(recovered.Entries)
+	if n == 0 {
+		return false
+	}
+	first := katakv.Index(recovered.Entries[0].GetIndex())
+	if index < first || index >= first+katakv.Index(n) {
+		return false
+	}
+	return katakv.Term(recovered.Entries[index-first].GetTerm()) == term
+}
+
+// Shard returns the shard's id.
+func (r *Replica) Shard() katakv.ShardID { return r.shard }
+
+// ID returns the replica's id.
+func (r *Replica) ID() katakv.ReplicaID { return r.id }
+
+// Leadership returns what the replica knows of its shard's leader.
+func (r *Replica) Leadership() Leadership {
+	return Leadership{Shard: r.shard, Term: r.term, Leader: r.leader, Self: r.leads}
+}
+
+// Applied returns the applied index that the engine holds or will hold after this pass.
+func (r *Replica) Applied() katakv.Index { return r.machine.Meta().Applied }
+
+// WindowBytes returns the memory held for log entries.
+func (r *Replica) WindowBytes() int { return r.window.bytes }
+
+// Submit takes a request. If this replica does not lead it is refused at once.
+func (r *Replica) Submit(req *Request, out *Output) {
+	invariant.Check(req.Shard == r.shard, "request for %v submitted to %v", req.Shard, r.shard)
+	switch {
+	case !r.leads:
+		out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
+	case req.writes():
+		r.proposals.queue = append(r.proposals.queue, req)
+	default:
+		r.reads.queue = append(r.reads.queue, req)
+	}
+}
+
+func (r *Replica) notLeader() *katakv.Error {
+	return katakv.Errorf(katakv.CodeNotLeader, "%v of %v does not lead, leader %v: ask there", r.id, r.shard, r.leader)
+}
+
+// Tick advances Raft's timers by one tick.
+func (r *Replica) Tick() {
+	r.stalled = false
+	r.raft.Tick()
+	r.reads.tick()
+}
+
+// Campaign starts an election now, unless one cannot be won.
+func (r *Replica) Campaign() { _ = r.raft.Campaign() } // the only errors mean: not now
+
+// HasWork reports whether Collect would do something.
+func (r *Replica) HasWork() bool {
+	if r.installing {
+		return false
+	}
+	return (len(r.proposals.queue) > 0 && !r.stalled) || r.reads.startable() || r.raft.HasReady()
+}
+
+// Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
+func (r *Replica) Collect(w *kv.Writer, out *Output) error {
+	if r.installing {
+		return nil
+	}
+	r.propose()
+	if context, ok := r.reads.next(); ok {
+		r.raft.ReadIndex(context)
+	}
+	if !r.raft.HasReady() {
+		return nil
+	}
+	rd := r.raft.Ready()
+	for _, s := range rd.ReadStates {
+		r.reads.confirm(s.RequestCtx, katakv.Index(s.Index))
+	}
+	for _, m := range rd.Messages {
+		if err := r.handle(m, w, out); err != nil {
+			return err
+		}
+	}
+	invariant.Check(len(r.proposals.unnumbered) == 0, "%v: a proposal of term %d has no entry", r.shard, r.term)
+	if rd.SoftState != nil || rd.HardState != nil {
+		r.noteLeadership(out)
+	}
+	return nil
+}
+
+// propose packs queued requests into entries until Raft takes no more.
+func (r *Replica) propose() {
+	p := &r.proposals
+	for len(p.queue) > 0 && r.leads {
+		n, data := p.pack()
+		if err := r.raft.Propose(data); err != nil {
+			// Dropped: too much is uncommitted, or the leadership is being handed over. They wait.
+			r.stalled = true
+			return
+		}
+		p.proposed(n, r.term)
+	}
+}
+
+// handle acts on one message of a Ready.
+func (r *Replica) handle(m *raftpb.Message, w *kv.Writer, out *Output) error {
+	switch m.GetType() {
+	case raftpb.MsgStorageAppend:
+		r.handleAppend(m, out)
+	case raftpb.MsgStorageApply:
+		return r.handleApply(m, w)
+	case raftpb.MsgSnap:
+		r.handleSend(m, out)
+	default:
+		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
+	}
+	return nil
+}
+
+// handleAppend turns a storage append into a log update and its responses into an Awaiting.
+func (r *Replica) handleAppend(m *raftpb.Message, out *Output) {
+	if m.Snapshot != nil {
+		r.install(m, out)
+		return
+	}
+	r.window.append(m.GetEntries())
+	r.proposals.number(m.GetEntries())
+	onlyCommit := r.noteHardState(m)
+	if onlyCommit && len(m.GetEntries()) == 0 && r.restart == (raftlog.SnapshotMark{}) {
+		// Nothing to write; the responses wait for what was written before.
+		r.await(m.GetResponses(), out)
+		return
+	}
+	r.emit(raftlog.Update{Shard: r.shard, Replica: r.id, Entries: m.GetEntries()}, m.GetResponses(), out)
+}
+
+func (r *Replica) await(responses []*raftpb.Message, out *Output) {
+	if len(responses) > 0 {
+		out.Awaiting = append(out.Awaiting, Awaiting{Replica: r, Responses: responses})
+	}
+}
+
+// noteHardState takes over the hard state of a storage append. It reports whether nothing but the commit
+// index changed.
+func (r *Replica) noteHardState(m *raftpb.Message) bool {
+	if m.Term == nil {
+		return true
+	}
+	same := m.GetTerm() == r.hardState.GetTerm() && m.GetVote() == r.hardState.GetVote()
+	r.hardState.Term, r.hardState.Vote, r.hardState.Commit = m.Term, m.Vote, m.Commit
+	r.lazyCommit = true
+	return same
+}
+
+// emit adds an update with whatever of the hard state the log does not have yet.
+func (r *Replica) emit(update raftlog.Update, responses []*raftpb.Message, out *Output) {
+	if r.restart != (raftlog.SnapshotMark{}) {
+		update.Snapshot = r.restart
+		r.restart = raftlog.SnapshotMark{}
+		r.lazyCommit = true
+	}
+	if r.lazyCommit {
+		hs := &r.hardState
+		update.HardState = &raftpb.HardState{Term: hs.Term, Vote: hs.Vote, Commit: hs.Commit}
+		r.lazyCommit = false
+	}
+	out.Updates = append(out.Updates, update)
+	r.await(responses, out)
+}
+
+// Durable delivers the responses of an update that is now on disk.
+func (r *Replica) Durable(responses []*raftpb.Message, out *Output) {
+	for _, m := range responses {
+		if m.GetTo() == uint64(r.id) {
+			r.step(m)
+			continue
+		}
+		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
+	}
+}
+
+// step hands Raft a message. Its errors mean that the message has no effect here: it is from a member that
+// was removed, or asks for something that this role does not do.
+func (r *Replica) step(m *raftpb.Message) {
+	r.stalled = false
+	_ = r.raft.Step(m)
+}
+
+// noteLeadership compares Raft's view of the leader with ours and fails what depends on a lost leadership.
+func (r *Replica) noteLeadership(out *Output) {
+	s := r.raft.BasicStatus()
+	term, leader := katakv.Term(s.GetTerm()), katakv.ReplicaID(s.Lead)
+	leads := s.RaftState == raft.StateLeader
+	if term == r.term && leader == r.leader && leads == r.leads {
+		return
+	}
+	lost := r.leads && (!leads || term != r.term)
+	r.term, r.leader, r.leads = term, leader, leads
+	out.Leaderships = append(out.Leaderships, r.Leadership())
+	if lost {
+		r.refuseUnproposed(out)
+	}
+}
+
+// refuseUnproposed refuses what certainly has no effect: writes that Raft never took, and reads. Proposed
+// writes wait for the log to tell.
+func (r *Replica) refuseUnproposed(out *Output) {
+	for _, req := range append(r.proposals.queue, r.reads.unconfirmed()...) {
+		out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
+	}
+	r.proposals.queue = nil
+}
+
+// Close gives up everything that is pending: writes with an unknown outcome, reads without effect.
+func (r *Replica) Close(out *Output) {
+	r.leads = false
+	r.refuseUnproposed(out)
+	for _, c := range r.reads.confirmed {
+		for _, req := range c.requests {
+			out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
+		}
+	}
+	r.reads.confirmed = nil
+	err := katakv.Errorf(katakv.CodeUnknown, "the node stops; the write may or may not take effect: read before you retry")
+	for _, p := range r.proposals.numbered {
+		out.Completions = p.refuse(err, out.Completions)
+	}
+	r.proposals.numbered = nil
+	if r.arriving != nil {
+		r.arriving.Abort()
+		r.arriving = nil
+	}
+	if r.view != nil {
+		_ = r.view.Close() // a view of memory: nothing is lost
+		r.view = nil
+	}
+}
+
+// runReads answers the reads whose index is applied. The engine must hold everything applied.
+func (r *Replica) runReads(out *Output) {
+	applied := r.machine.Meta().Applied
+	for _, req := range r.reads.ready(applied) {
+		replies := make([]command.Reply, len(req.Operations))
+		for i := range req.Operations {
+			replies[i] = r.machine.Read(r.cfg.Engine, &req.Operations[i])
+		}
+		out.Completions = append(out.Completions, Completion{Request: req, Index: applied, Replies: replies})
+	}
+}

@@ -1,0 +1,45 @@
+package replica
+
+import (
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+)
+
+// Request is a run of operations from one caller for one shard. They are executed in order and accepted or
+// refused together. It is answered by exactly one [Completion]. The replica reads it and changes nothing.
+type Request struct {
+	Shard      katakv.ShardID
+	Operations []command.Operation
+	// Caller is the submitter's own; it comes back in the completion untouched.
+	Caller any
+}
+
+// writes reports whether any operation must go through the log. Reads that are mixed with writes go with
+// them, so that each sees exactly the writes before it.
+func (r *Request) writes() bool {
+	for i := range r.Operations {
+		if r.Operations[i].Kind.Writes() {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Request) bytes() int {
+	n := 0
+	for i := range r.Operations {
+		n += r.Operations[i].Bytes()
+	}
+	return n
+}
+
+// Completion answers a request.
+type Completion struct {
+	Request *Request
+	// Index is the shard's applied index that the replies reflect; zero with Err.
+	Index katakv.Index
+	// Replies holds one reply each operation, unless Err is set.
+	Replies []command.Reply
+	// Err refuses the whole request; its code tells the outcome.
+	Err *katakv.Error
+}

@@ -1,0 +1,89 @@
+package router
+
+import (
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/replica"
+	"github.com/katakv/katakv/internal/wire"
+)
+
+// Leadership takes news from a local replica.
+func (r *Router) Leadership(news []replica.Leadership) {
+	changed := false
+	for _, n := range news {
+		node := r.self
+		if !n.Self {
+			node = r.nodeOf(n.Shard, n.Leader)
+		}
+		changed = r.note(n.Shard, node, n.Term) || changed
+	}
+	r.leadersChanged(changed)
+}
+
+// Gossip takes a peer's word about what it leads.
+func (r *Router) Gossip(from katakv.NodeID, leading []wire.Leading) {
+	changed := false
+	for _, l := range leading {
+		changed = r.note(l.Shard, from, l.Term) || changed
+	}
+	r.leadersChanged(changed)
+}
+
+// hint takes a refusal's word about who leads; it carries no term, so it only fills a gap or replaces what was
+// just tried in vain.
+func (r *Router) hint(shard katakv.ShardID, node katakv.NodeID) {
+	l := r.leaders[shard]
+	if l == nil {
+		r.leadersChanged(r.note(shard, node, 0))
+		return
+	}
+	r.leadersChanged(r.note(shard, node, l.term))
+}
+
+// note records a leader and reports whether anything changed. News from older terms is ignored.
+func (r *Router) note(shard katakv.ShardID, node katakv.NodeID, term katakv.Term) bool {
+	l := r.leaders[shard]
+	if l == nil {
+		l = &leader{}
+		r.leaders[shard] = l
+	}
+	if term < l.term || (term == l.term && node == l.node) {
+		return false
+	}
+	l.term, l.node = term, node
+	if node != 0 {
+		l.last = node
+	}
+	return true
+}
+
+func (r *Router) leadersChanged(changed bool) {
+	if !changed || r.topology.Map == nil {
+		return
+	}
+	r.publish(r.topology.Map)
+	r.retry(func(g *group) bool {
+		l := r.leaders[g.request.Shard]
+		return l != nil && l.node != 0 && l.node != g.tried
+	})
+}
+
+func (r *Router) nodeOf(shard katakv.ShardID, id katakv.ReplicaID) katakv.NodeID {
+	if r.topology.Map == nil || id == 0 {
+		return 0
+	}
+	return replicaNode(r.topology.Map, shard, id)
+}
+
+func replicaNode(m *placement.Map, shard katakv.ShardID, id katakv.ReplicaID) katakv.NodeID {
+	s := m.Shard(shard)
+	if s == nil {
+		return 0
+	}
+	for _, rep := range s.Replicas {
+		if rep.ID == id {
+			return rep.Node
+		}
+	}
+	return 0
+}
