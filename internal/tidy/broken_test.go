@@ -208,3 +208,29 @@ func TestBrokenEvidence(t *testing.T) {
 		})
 	}
 }
+
+// TestTables finds slips in the tables themselves.
+func TestTables(t *testing.T) {
+	for dir, rule := range tidy.Packages {
+		if rule.Pure && rule.Goroutines {
+			t.Errorf("%s: is pure and has goroutines", dir)
+		}
+		for _, from := range rule.OnlyFrom {
+			if _, ok := tidy.Packages[from]; !ok {
+				t.Errorf("%s: only from %s, which is not in Packages", dir, from)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, owner := range tidy.Owners {
+		if seen[owner.Path] {
+			t.Errorf("%s: has two lines", owner.Path)
+		}
+		seen[owner.Path] = true
+		for _, dir := range owner.Packages {
+			if _, ok := tidy.Packages[dir]; !ok {
+				t.Errorf("%s: belongs to %s, which is not in Packages", owner.Path, dir)
+			}
+		}
+	}
+}
