@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"fmt"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"go.etcd.io/raft/v3/raftpb"
@@ -17,8 +19,25 @@ const (
 	ClassCount
 )
 
-// Message is one of the pointer types below.
-type Message interface{ Class() Class }
+// String returns the class's name: "control", "log" or "bulk".
+func (c Class) String() string {
+	switch c {
+	case ClassControl:
+		return "control"
+	case ClassLog:
+		return "log"
+	case ClassBulk:
+		return "bulk"
+	default:
+		return fmt.Sprintf("class-%d", uint8(c))
+	}
+}
+
+// Message is one of the pointer types of this package.
+type Message interface {
+	// Class says on which kind of connection the message travels.
+	Class() Class
+}
 
 // RaftBatch carries the Raft messages of one pass for one peer and one class.
 type RaftBatch struct {

@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+)
+
+// A Forward is
+//
+//	kind id shard epoch count (uvarints) operation*
+func appendForward(dst []byte, m *Forward) []byte {
+	dst = append(dst, byte(kindForward))
+	dst = binary.AppendUvarint(dst, m.ID)
+	dst = binary.AppendUvarint(dst, uint64(m.Shard))
+	dst = binary.AppendUvarint(dst, uint64(m.Epoch))
+	dst = binary.AppendUvarint(dst, uint64(len(m.Operations)))
+	for i := range m.Operations {
+		dst = command.AppendOperation(dst, &m.Operations[i])
+	}
+	return dst
+}
+
+func decodeForward(d *decoder) Message {
+	m := &Forward{ID: d.uvarint(), Shard: katakv.ShardID(d.uvarint()), Epoch: katakv.Epoch(d.uvarint())}
+	count := d.count(MaxForwardOperations)
+	if count > 0 {
+		m.Operations = make([]command.Operation, 0, count)
+	}
+	for range count {
+		op, rest, err := command.DecodeOperation(d.data)
+		if err != nil {
+			d.fail("operation %d: %v", len(m.Operations), err)
+			break
+		}
+		m.Operations = append(m.Operations, op)
+		d.data = rest
+	}
+	return m
+}
+
+// A ForwardReply is
+//
+//	kind id index count (uvarints) reply*
+//
+// where a count of 0 is followed by one error reply, or by nothing.
+func appendForwardReply(dst []byte, m *ForwardReply) []byte {
+	dst = append(dst, byte(kindForwardReply))
+	dst = binary.AppendUvarint(dst, m.ID)
+	dst = binary.AppendUvarint(dst, uint64(m.Index))
+	if m.Err != nil {
+		dst = binary.AppendUvarint(dst, 0)
+		reply := command.ErrorReply(m.Err)
+		return command.AppendReply(dst, &reply)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(m.Replies)))
+	for i := range m.Replies {
+		dst = command.AppendReply(dst, &m.Replies[i])
+	}
+	return dst
+}
+
+func decodeForwardReply(d *decoder) Message {
+	m := &ForwardReply{ID: d.uvarint(), Index: katakv.Index(d.uvarint())}
+	count := d.count(MaxForwardOperations)
+	if count > 0 {
+		m.Replies = make([]command.Reply, 0, count)
+	} else if len(d.data) > 0 {
+		reply := d.reply()
+		if m.Err = reply.Err; m.Err == nil {
+			d.fail("reply of kind %d without a count", reply.Kind)
+		}
+	}
+	for range count {
+		m.Replies = append(m.Replies, d.reply())
+	}
+	return m
+}
+
+func (d *decoder) reply() command.Reply {
+	if d.err != nil {
+		return command.Reply{}
+	}
+	reply, rest, err := command.DecodeReply(d.data)
+	if err != nil {
+		d.fail("reply: %v", err)
+		return command.Reply{}
+	}
+	d.data = rest
+	return reply
+}
+
+// A Gossip is
+//
+//	kind epoch count (uvarints), then shard term (uvarints) for each
+func appendGossip(dst []byte, m *Gossip) []byte {
+	dst = append(dst, byte(kindGossip))
+	dst = binary.AppendUvarint(dst, uint64(m.Epoch))
+	dst = binary.AppendUvarint(dst, uint64(len(m.Leading)))
+	for _, l := range m.Leading {
+		dst = binary.AppendUvarint(dst, uint64(l.Shard))
+		dst = binary.AppendUvarint(dst, uint64(l.Term))
+	}
+	return dst
+}
+
+func decodeGossip(d *decoder) Message {
+	m := &Gossip{Epoch: katakv.Epoch(d.uvarint())}
+	count := d.count(katakv.MaxShards + 1)
+	if count > 0 {
+		m.Leading = make([]Leading, 0, count)
+	}
+	for range count {
+		m.Leading = append(m.Leading, Leading{Shard: katakv.ShardID(d.uvarint()), Term: katakv.Term(d.uvarint())})
+	}
+	return m
+}
+
+// A SnapshotChunk is
+//
+//	kind stream shard from to sequence (uvarints) flags(1 B) [raft message] data
+//
+// where data is all that remains.
+func appendSnapshotChunk(dst []byte, m *SnapshotChunk) []byte {
+	dst = append(dst, byte(kindSnapshotChunk))
+	dst = binary.AppendUvarint(dst, m.Stream)
+	dst = binary.AppendUvarint(dst, uint64(m.Shard))
+	dst = binary.AppendUvarint(dst, uint64(m.From))
+	dst = binary.AppendUvarint(dst, uint64(m.To))
+	dst = binary.AppendUvarint(dst, uint64(m.Sequence))
+	dst = appendBool(dst, m.Final)
+	dst = appendBool(dst, m.Message != nil)
+	if m.Message != nil {
+		dst = appendRaft(dst, m.Message)
+	}
+	return append(dst, m.Data...)
+}
+
+func decodeSnapshotChunk(d *decoder) Message {
+	m := &SnapshotChunk{
+		Stream:   d.uvarint(),
+		Shard:    katakv.ShardID(d.uvarint()),
+		From:     katakv.ReplicaID(d.uvarint()),
+		To:       katakv.ReplicaID(d.uvarint()),
+		Sequence: d.uint32(),
+		Final:    d.bool(),
+	}
+	if d.bool() {
+		m.Message = d.raft()
+	}
+	if len(d.data) > 0 {
+		m.Data, d.data = d.data, nil
+	}
+	return m
+}
+
+func appendSnapshotAck(dst []byte, m *SnapshotAck) []byte {
+	dst = append(dst, byte(kindSnapshotAck))
+	dst = binary.AppendUvarint(dst, m.Stream)
+	dst = binary.AppendUvarint(dst, uint64(m.Sequence))
+	dst = appendBool(dst, m.Done)
+	return appendText(dst, m.Error)
+}
+
+func decodeSnapshotAck(d *decoder) Message {
+	return &SnapshotAck{Stream: d.uvarint(), Sequence: d.uint32(), Done: d.bool(), Error: d.text()}
+}
