@@ -1,0 +1,168 @@
+package raftlog_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/raftlog"
+)
+
+// hookFS calls hook before every operation that changes the disk.
+type hookFS struct {
+	vfs.FS
+	hook func()
+}
+
+func (fs hookFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	fs.hook()
+	f, err := fs.FS.Create(name, c)
+	return hookFile{f, fs.hook}, err
+}
+
+func (fs hookFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := fs.FS.OpenReadWrite(name, c, o...)
+	return hookFile{f, fs.hook}, err
+}
+
+func (fs hookFS) OpenDir(name string) (vfs.File, error) {
+	f, err := fs.FS.OpenDir(name)
+	return hookFile{f, fs.hook}, err
+}
+
+func (fs hookFS) Rename(from, to string) error {
+	fs.hook()
+	return fs.FS.Rename(from, to)
+}
+
+func (fs hookFS) Remove(name string) error {
+	fs.hook()
+	return fs.FS.Remove(name)
+}
+
+type hookFile struct {
+	vfs.File
+	hook func()
+}
+
+func (f hookFile) WriteAt(p []byte, off int64) (int, error) {
+	f.hook()
+	return f.File.WriteAt(p, off)
+}
+
+func (f hookFile) Sync() error {
+	f.hook()
+	return f.File.Sync()
+}
+
+func (f hookFile) SyncData() error {
+	f.hook()
+	return f.File.SyncData()
+}
+
+// crasher runs a workload and now and then forks a crashed copy of the disk, which must recover.
+type crasher struct {
+	rng      *rand.Rand
+	mem      *vfs.MemFS
+	w        *workload
+	acked    *model // what Append has acknowledged
+	inFlight *model // with the batch that is being appended
+	depth    int
+	crashes  *int
+	torn     *int64
+	inHook   bool
+	failed   error
+}
+
+// TestCrash crashes at every kind of disk operation: appends, roll-overs, moves, removals, and recovery itself.
+func TestCrash(t *testing.T) {
+	crashes, torn := 0, int64(0)
+	for _, seed := range seeds {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			c := &crasher{
+				rng: rng, mem: vfs.NewCrashableMem(), w: newWorkload(rng, 5, 9000),
+				acked: newModel(), crashes: &crashes, torn: &torn,
+			}
+			c.inFlight = c.acked
+			if err := c.run(400); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		})
+	}
+	t.Logf("%d crashes, %d bytes torn", crashes, torn)
+	if crashes < 2000 || torn == 0 {
+		t.Errorf("the test must crash and tear: got %d crashes, %d torn bytes", crashes, torn)
+	}
+}
+
+// run opens the disk, checks what is recovered, and works on for some steps.
+func (c *crasher) run(steps int) error {
+	opts := raftlog.Options{FS: hookFS{c.mem, c.maybeCrash}, SegmentBytes: 12 << 10}
+	l, rec, err := raftlog.Open(dir, opts)
+	if err != nil {
+		return err
+	}
+	*c.torn += rec.TornBytes
+	if err := c.acked.check(rec); err != nil {
+		if other := c.inFlight.check(rec); other != nil {
+			return fmt.Errorf("neither acknowledged state: %w, nor with the batch in flight: %w", err, other)
+		}
+		c.acked = c.inFlight
+	}
+	c.inFlight = c.acked
+	for range steps {
+		switch p := c.rng.IntN(100); {
+		case p < 60:
+			b := c.w.batch(c.acked)
+			c.inFlight = c.acked.clone()
+			c.inFlight.apply(b)
+			err = l.Append([]*raftlog.Batch{b})
+			c.acked = c.inFlight
+		case p < 70:
+			c.w.release(c.acked, l)
+		default:
+			err = l.Tidy()
+		}
+		if err != nil {
+			return err
+		}
+		if c.failed != nil {
+			return c.failed
+		}
+	}
+	return l.Close()
+}
+
+// maybeCrash forks a crashed copy and recovers it, sometimes with a second crash while it works on.
+func (c *crasher) maybeCrash() {
+	// A copy of a copy crashes less often, or the forks would never end.
+	if c.inHook || c.failed != nil || c.depth > 2 || c.rng.IntN(2+6*c.depth) > 0 {
+		return
+	}
+	c.inHook = true
+	defer func() { c.inHook = false }()
+	*c.crashes++
+	percent := []int{0, 50, 100}[c.rng.IntN(3)]
+	rng := rand.New(rand.NewPCG(c.rng.Uint64(), 0))
+	w := *c.w
+	w.rng, w.replicas = rng, map[int]katakv.ReplicaID{}
+	w.next += 1000
+	fork := &crasher{
+		rng: rng, mem: c.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}), w: &w,
+		acked: c.acked.clone(), depth: c.depth + 1, crashes: c.crashes, torn: c.torn,
+	}
+	for shard, id := range c.w.replicas {
+		w.replicas[shard] = id
+	}
+	fork.inFlight = fork.acked
+	if c.inFlight != c.acked {
+		fork.inFlight = c.inFlight.clone()
+	}
+	if err := fork.run(rng.IntN(12)); err != nil {
+		c.failed = fmt.Errorf("crash %d, depth %d, unsynced %d%%: %w", *c.crashes, fork.depth, percent, err)
+	}
+}
