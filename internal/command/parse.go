@@ -141,7 +141,7 @@ func ParseInt(text []byte) (int64, bool) {
 		n = n*10 + d
 	}
 	if negative {
-		return -int64(n), n <= 1<<63 //nolint:gosec // -(1<<63) wraps to itself, as wanted
+		return -int64(n), n <= 1<<63 // -(1<<63) wraps to itself, as wanted.
 	}
 	return int64(n), n <= math.MaxInt64
 }
