@@ -71,6 +71,7 @@ func appendAdmin(dst []byte, m Message) []byte {
 	case *BootstrapRequest:
 		dst = append(dst, byte(kindBootstrapRequest))
 		dst = binary.AppendUvarint(dst, uint64(m.Node))
+		dst = appendBool(dst, m.Activate)
 		return appendBytes(dst, m.Map)
 	case *BootstrapReply:
 		return appendText(append(dst, byte(kindBootstrapReply)), m.Error)
@@ -134,7 +135,7 @@ var decoders = [256]func(*decoder) Message{
 	kindNodeStatusRequest: func(*decoder) Message { return &NodeStatusRequest{} },
 	kindNodeStatus:        decodeNodeStatus,
 	kindBootstrapRequest: func(d *decoder) Message {
-		return &BootstrapRequest{Node: katakv.NodeID(d.uvarint()), Map: d.bytes(placement.MaxMapBytes)}
+		return &BootstrapRequest{Node: katakv.NodeID(d.uvarint()), Activate: d.bool(), Map: d.bytes(placement.MaxMapBytes)}
 	},
 	kindBootstrapReply: func(d *decoder) Message { return &BootstrapReply{Error: d.text()} },
 	kindAdminError:     func(d *decoder) Message { return &AdminError{Error: d.text()} },

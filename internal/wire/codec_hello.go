@@ -44,6 +44,7 @@ func appendNodeStatus(dst []byte, m *NodeStatus) []byte {
 	dst = binary.AppendUvarint(dst, uint64(m.Cluster))
 	dst = binary.AppendUvarint(dst, uint64(m.Node))
 	dst = appendBool(dst, m.Empty)
+	dst = appendBool(dst, m.Active)
 	dst = appendText(dst, m.Zone)
 	dst = appendText(dst, m.Addresses.Peer)
 	dst = appendText(dst, m.Addresses.Cluster)
@@ -58,6 +59,7 @@ func decodeNodeStatus(d *decoder) Message {
 		Cluster: katakv.ClusterID(d.uvarint()),
 		Node:    katakv.NodeID(d.uvarint()),
 		Empty:   d.bool(),
+		Active:  d.bool(),
 		Zone:    d.text(),
 		Addresses: placement.Addresses{
 			Peer: d.text(), Cluster: d.text(), Plain: d.text(), HTTP: d.text(),

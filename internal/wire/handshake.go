@@ -54,6 +54,7 @@ type NodeStatus struct {
 	Cluster   katakv.ClusterID // zero while the node waits to be made part of a cluster
 	Node      katakv.NodeID    // likewise
 	Empty     bool             // nothing was ever stored in its data directory
+	Active    bool             // it takes part; false between the two steps of a bootstrap
 	Zone      string
 	Addresses placement.Addresses // as the node advertises itself
 	Map       []byte              // its encoded cluster map, if it has one; shares memory with the frame
@@ -63,10 +64,13 @@ type NodeStatus struct {
 // Class returns ClassControl.
 func (*NodeStatus) Class() Class { return ClassControl }
 
-// BootstrapRequest makes an empty node a member of a new cluster: it is Node in Map. Repeating it is harmless.
+// BootstrapRequest makes an empty node a member of a new cluster: it is Node in Map. It comes twice: first
+// every node learns its place, then, with Activate set, each is told that all have, and takes part. Repeating
+// either is harmless.
 type BootstrapRequest struct {
-	Node katakv.NodeID
-	Map  []byte // an encoded placement.Map; shares memory with the frame
+	Node     katakv.NodeID
+	Map      []byte // an encoded placement.Map; shares memory with the frame
+	Activate bool
 }
 
 // Class returns ClassControl.
