@@ -70,12 +70,11 @@ func (c *conn) collect(w *workspace, topology *router.Topology) error {
 	w.clear()
 	for !w.full() {
 		args, err := c.parser.Next()
-		var tooLarge *resp.TooLargeError
-		switch {
-		case errors.As(err, &tooLarge):
-			w.refuse(c.tooLarge(tooLarge))
-			continue
-		case err != nil:
+		if err != nil {
+			if tooLarge := asTooLarge(err); tooLarge != nil {
+				w.refuse(c.tooLarge(tooLarge))
+				continue
+			}
 			return err
 		}
 		spec, refusal := command.Resolve(args)
@@ -145,6 +144,16 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 		writeError(w.writer, topology, e.err)
 	}
 	return true
+}
+
+// asTooLarge returns err if it is a TooLargeError, else nil. It stands apart because its variable would be an
+// allocation for every command.
+func asTooLarge(err error) *resp.TooLargeError {
+	var tooLarge *resp.TooLargeError
+	if errors.As(err, &tooLarge) {
+		return tooLarge
+	}
+	return nil
 }
 
 // tooLarge words a size error in the terms of keys and values.
