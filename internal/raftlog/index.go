@@ -5,6 +5,8 @@ import (
 	"github.com/katakv/katakv/internal/invariant"
 )
 
+// The checks on the path of every append stand behind an if: their arguments would be allocated each time.
+
 // place is where a live record, or one live entry of a record, lies. The zero place is nowhere: ids begin at 1.
 type place struct{ segment, offset, bytes uint32 }
 
@@ -43,7 +45,9 @@ func (l *Log) segmentOf(p place) *segment {
 		return nil
 	}
 	at := uint64(p.segment) - l.segments[0].id
-	invariant.Check(at < uint64(len(l.segments)), "raft log: live record in segment %d, which is gone", p.segment)
+	if at >= uint64(len(l.segments)) {
+		invariant.Check(false, "raft log: live record in segment %d, which is gone", p.segment)
+	}
 	return &l.segments[at]
 }
 
@@ -56,7 +60,9 @@ func (l *Log) addLive(p place) {
 func (l *Log) dropLive(p place) {
 	if s := l.segmentOf(p); s != nil {
 		s.live -= int64(p.bytes)
-		invariant.Check(s.live >= 0, "raft log: segment %d has %d live bytes", s.id, s.live)
+		if s.live < 0 {
+			invariant.Check(false, "raft log: segment %d has %d live bytes", s.id, s.live)
+		}
 	}
 }
 
@@ -81,10 +87,10 @@ func (l *Log) setSnapshot(r *replicaState, mark SnapshotMark, p place) {
 
 // truncateFrom drops the entries at or above first, where new ones are about to go.
 func (l *Log) truncateFrom(r *replicaState, first katakv.Index) {
-	invariant.Check(first > r.mark.Index, "raft log: %v %v: entry %d is not above snapshot mark %d",
-		r.key.Shard, r.key.Replica, first, r.mark.Index)
-	invariant.Check(r.next == 0 || first <= r.next, "raft log: %v %v: entry %d leaves a gap after %d",
-		r.key.Shard, r.key.Replica, first, r.next-1)
+	if first <= r.mark.Index || r.next != 0 && first > r.next {
+		invariant.Check(false, "raft log: %v %v: entry %d does not continue a log at %d, snapshot mark %d",
+			r.key.Shard, r.key.Replica, first, r.next-1, r.mark.Index)
+	}
 	keep := 0
 	if first > r.first {
 		keep = min(len(r.entries), int(first-r.first))

@@ -210,8 +210,10 @@ func (l *Log) commit() error {
 func (l *Log) write() error {
 	a, empty, oldest := l.active(), len(l.buf) == batchHeaderBytes, l.oldestNeeded()
 	l.buf = finishBatch(l.buf, a.id, a.end, oldest, l.bufFlags)
-	invariant.Check(a.end+int64(len(l.buf)) <= a.size, "batch of %d bytes at %d overruns segment %d of %d bytes",
-		len(l.buf), a.end, a.id, a.size)
+	if a.end+int64(len(l.buf)) > a.size {
+		invariant.Check(false, "raft log: batch of %d bytes at %d overruns segment %d of %d bytes",
+			len(l.buf), a.end, a.id, a.size)
+	}
 	if _, err := l.file.WriteAt(l.buf, a.end); err != nil {
 		return fmt.Errorf("write %d bytes at %d: %w", len(l.buf), a.end, err)
 	}
@@ -234,9 +236,9 @@ func (l *Log) write() error {
 // disk until commit; a failure in between poisons the log, so nobody sees it.
 func (l *Log) encodeUpdate(u *Update) {
 	key := ReplicaKey{Shard: u.Shard, Replica: u.Replica}
-	invariant.Check(u.Replica != 0, "raft log: update of shard %v without a replica", u.Shard)
-	_, buried := l.tombstones[key]
-	invariant.Check(!buried, "raft log: update of %v %v, which was destroyed", u.Shard, u.Replica)
+	if _, buried := l.tombstones[key]; buried || u.Replica == 0 {
+		invariant.Check(false, "raft log: update of %v %v, which is no replica or was destroyed", u.Shard, u.Replica)
+	}
 	l.counters.records++
 	if u.Destroyed {
 		l.buf = appendTombstone(l.buf, key)
@@ -266,8 +268,10 @@ func (l *Log) encodeEntries(r *replicaState, entries []*raftpb.Entry) {
 	l.buf = appendEntriesHead(l.buf, 0, r.key, first, len(entries))
 	for i, e := range entries {
 		index := katakv.Index(e.GetIndex())
-		invariant.Check(index == first+katakv.Index(i), "raft log: %v %v: entry %d follows entry %d",
-			r.key.Shard, r.key.Replica, index, first+katakv.Index(i)-1)
+		if index != first+katakv.Index(i) {
+			invariant.Check(false, "raft log: %v %v: entry %d follows entry %d",
+				r.key.Shard, r.key.Replica, index, first+katakv.Index(i)-1)
+		}
 		start := len(l.buf)
 		l.buf = appendEntry(l.buf, e)
 		l.pushEntry(r, l.placeOf(start, len(l.buf)))

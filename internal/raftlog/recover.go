@@ -350,8 +350,13 @@ func (l *Log) openActive(found found) error {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	l.file = f
+	// A file that was cut short has no room for its seal.
+	short := a.size < max(l.opts.SegmentBytes, a.end+sealBytes)
+	if short {
+		a.size = max(l.opts.SegmentBytes, (a.end+sealBytes+segmentAlign-1)/segmentAlign*segmentAlign)
+	}
 	// Nothing beyond the end may ever look valid again, so zeroes go over all of it, not over the torn batch only.
-	if slices.ContainsFunc(data[a.end:], func(b byte) bool { return b != 0 }) {
+	if short || slices.ContainsFunc(data[a.end:], func(b byte) bool { return b != 0 }) {
 		if found.torn > 0 {
 			l.opts.Logger.Warn("raft log cuts a torn batch that was never acknowledged",
 				"file", path, "offset", a.end, "bytes", found.torn)
