@@ -185,6 +185,15 @@ func (d *Dir) Fail(reason error) error {
 	return replaceFile(d.path, failedName, []byte(reason.Error()))
 }
 
+// Space returns the free and total bytes of the file system under the directory.
+func (d *Dir) Space() (free, total uint64, err error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(d.path, &s); err != nil {
+		return 0, 0, fmt.Errorf("read free space of %s: %w", d.path, err)
+	}
+	return s.Bavail * uint64(s.Bsize), s.Blocks * uint64(s.Bsize), nil
+}
+
 // Close releases the directory.
 func (d *Dir) Close() error {
 	if err := d.lock.Close(); err != nil {

@@ -197,7 +197,7 @@ func (r *Replica) Submit(req *Request, out *Output) {
 	switch {
 	case !r.leads:
 		out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
-	case req.writes():
+	case req.Writes():
 		r.proposals.queue = append(r.proposals.queue, req)
 	default:
 		r.reads.queue = append(r.reads.queue, req)

@@ -14,9 +14,9 @@ type Request struct {
 	Caller any
 }
 
-// writes reports whether any operation must go through the log. Reads that are mixed with writes go with
+// Writes reports whether any operation must go through the log. Reads that are mixed with writes go with
 // them, so that each sees exactly the writes before it.
-func (r *Request) writes() bool {
+func (r *Request) Writes() bool {
 	for i := range r.Operations {
 		if r.Operations[i].Kind.Writes() {
 			return true

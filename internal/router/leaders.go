@@ -87,3 +87,32 @@ func replicaNode(m *placement.Map, shard katakv.ShardID, id katakv.ReplicaID) ka
 	}
 	return 0
 }
+
+// Leaderless returns how many shards of the map have no known leader.
+func (r *Router) Leaderless() int {
+	if r.topology.Map == nil {
+		return 0
+	}
+	n := 0
+	for i := range r.topology.Map.Shards {
+		if l := r.leaders[r.topology.Map.Shards[i].ID]; l == nil || l.node == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Leading returns what this node leads, by the map's order of shards.
+func (r *Router) Leading() []wire.Leading {
+	var rows []wire.Leading
+	if r.topology.Map == nil {
+		return nil
+	}
+	for i := range r.topology.Map.Shards {
+		id := r.topology.Map.Shards[i].ID
+		if l := r.leaders[id]; l != nil && l.node == r.self {
+			rows = append(rows, wire.Leading{Shard: id, Term: l.term})
+		}
+	}
+	return rows
+}

@@ -403,12 +403,14 @@ func (r *Router) SetMap(self katakv.NodeID, m *placement.Map) {
 }
 
 func (r *Router) publish(m *placement.Map) {
+	version := r.topology.Version + 1
 	r.topology = NewTopology(r.self, m, func(s katakv.ShardID) katakv.NodeID {
 		if l := r.leaders[s]; l != nil {
 			return l.last
 		}
 		return 0
 	})
+	r.topology.Version = version
 	r.out.Topology = r.topology
 }
 

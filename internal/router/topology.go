@@ -7,8 +7,10 @@ import (
 
 // Topology is one node's view of the cluster: the map and who leads. It is immutable.
 type Topology struct {
-	Self katakv.NodeID
-	Map  *placement.Map // nil until the node is part of a cluster
+	// Version counts the views of one router; a higher one is newer.
+	Version uint64
+	Self    katakv.NodeID
+	Map     *placement.Map // nil until the node is part of a cluster
 	// Leaders holds the last known leader of each shard, parallel to Map.Shards: never a hole, because a
 	// shard that never had a leader shows the node that should lead it.
 	Leaders []katakv.NodeID

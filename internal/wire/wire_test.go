@@ -112,10 +112,11 @@ func messages(rng *rand.Rand) []wire.Message {
 		&wire.SnapshotAck{Stream: number(), Sequence: 1 + rng.Uint32N(9), Done: true, Error: text()},
 		&wire.NodeStatusRequest{},
 		&wire.NodeStatus{
+			Active:  true,
 			Cluster: katakv.ClusterID(number()), Node: katakv.NodeID(number()), Empty: true, Zone: text(),
 			Addresses: placement.Addresses{Peer: text(), Cluster: text(), Plain: text(), HTTP: text()}, Map: drawBytes(rng), Version: text(),
 		},
-		&wire.BootstrapRequest{Node: katakv.NodeID(number()), Map: drawBytes(rng)},
+		&wire.BootstrapRequest{Activate: true, Node: katakv.NodeID(number()), Map: drawBytes(rng)},
 		&wire.BootstrapReply{Error: text()},
 		&wire.AdminError{Error: text()},
 	}

@@ -1,0 +1,289 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/clock"
+	"github.com/katakv/katakv/internal/core"
+	"github.com/katakv/katakv/internal/datadir"
+	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/replica"
+	"github.com/katakv/katakv/internal/router"
+	"github.com/katakv/katakv/internal/transport"
+)
+
+const (
+	// routerInterval is how often the router looks at its deadlines and retries.
+	routerInterval = 25 * time.Millisecond
+	// evacuateTimeout bounds how long a planned stop waits for other nodes to take over leadership.
+	evacuateTimeout = 3 * time.Second
+	// evacuatePoll is how often it looks.
+	evacuatePoll = 20 * time.Millisecond
+)
+
+// Node is one process of a cluster. Build it with Open, run it with Start, end it with Stop.
+type Node struct {
+	cfg       Config
+	dir       *datadir.Dir
+	transport *transport.Transport
+	senders   *senders
+	receiver  *receiver
+	inflight  *semaphore.Weighted
+
+	topology   atomic.Pointer[router.Topology]
+	machinery  atomic.Pointer[machinery] // nil while the node waits for a cluster
+	gossipSoon atomic.Bool
+	readOnly   atomic.Bool // the disk is nearly full
+
+	group    *group
+	failed   chan error // holds the first failure
+	stopOnce sync.Once
+
+	routerMu sync.Mutex
+	router   *router.Router
+
+	// bootstrapMu orders administrators' requests and map changes: they replace files in the data directory.
+	bootstrapMu sync.Mutex
+	boot        katakv.BootID
+}
+
+// Open takes the data directory and recovers what is in it. Nothing runs yet. The node owns cfg.Listener, also
+// when Open fails.
+func Open(cfg Config) (*Node, error) {
+	cfg.setDefaults()
+	dir, err := datadir.Open(cfg.Dir)
+	if err != nil {
+		return nil, errors.Join(err, cfg.Listener.Close())
+	}
+	n := &Node{
+		cfg:      cfg,
+		dir:      dir,
+		inflight: semaphore.NewWeighted(int64(cfg.InflightBytes)),
+		group:    newGroup(),
+		failed:   make(chan error, 1),
+		router:   router.New(cfg.RequestTimeout),
+	}
+	n.topology.Store(n.router.Topology())
+	n.senders = newSenders(n)
+	n.receiver = newReceiver(n)
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, cfg.Listener.Close(), dir.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) open() error {
+	id := n.dir.Identity()
+	if !id.Empty() && id.Cores != n.cfg.Cores {
+		return fmt.Errorf("data directory %s was created for %d cores, not %d: start with --cores %d",
+			n.dir.Path(), id.Cores, n.cfg.Cores, id.Cores)
+	}
+	n.transport = transport.New(n.transportConfig())
+	if id.Empty() || !id.Active {
+		return nil
+	}
+	return n.assemble()
+}
+
+// Start begins to serve peers and, once the node is part of a cluster, clients.
+func (n *Node) Start() {
+	n.transport.Start()
+	n.group.start(n.runClock)
+	n.group.start(n.watchDisk)
+	if m := n.machinery.Load(); m != nil {
+		n.launch(m)
+	}
+}
+
+// Failed returns a channel that receives the reason when the node can no longer go on. The process should stop
+// it and exit.
+func (n *Node) Failed() <-chan error { return n.failed }
+
+// fail records why the node cannot go on. Whatever was not acknowledged yet never will be.
+func (n *Node) fail(err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case n.failed <- err:
+		n.cfg.Logger.Error("the node cannot go on", "error", err)
+	default:
+	}
+}
+
+// failDisk is fail for a log whose contents on disk are no longer certain: after a failed sync the page cache
+// cannot be believed, so the directory is marked and never used again. A full disk is not such a case: what
+// did not fit was never synced, and the next start cuts it off.
+func (n *Node) failDisk(err error) {
+	if !errors.Is(err, syscall.ENOSPC) {
+		err = errors.Join(err, n.dir.Fail(err))
+	}
+	n.fail(err)
+}
+
+// Stop ends the node. Unless it failed, leadership is handed to other nodes first. Stop may be called twice.
+func (n *Node) Stop() {
+	n.stopOnce.Do(n.stop)
+}
+
+func (n *Node) stop() {
+	m := n.machinery.Load()
+	if m != nil && len(n.failed) == 0 {
+		n.evacuate(m)
+	}
+	if m != nil {
+		n.abandon(m)
+	}
+	n.senders.stop()
+	n.receiver.stop()
+	n.transport.Stop()
+	n.group.stop()
+	if m != nil {
+		if err := m.close(); err != nil {
+			n.cfg.Logger.Error("close", "error", err)
+		}
+	}
+	if err := n.dir.Close(); err != nil {
+		n.cfg.Logger.Error("close", "error", err)
+	}
+}
+
+// evacuate hands leadership away and waits until it is gone, within a bound.
+func (n *Node) evacuate(m *machinery) {
+	for _, l := range m.loops {
+		l.inbox.put(event{do: func(c *core.Core) error { c.Evacuate(); return nil }})
+	}
+	deadline := clock.Monotonic() + evacuateTimeout
+	for clock.Monotonic() < deadline {
+		leading := 0
+		for _, s := range n.Replicas() {
+			if s.Self {
+				leading++
+			}
+		}
+		if leading == 0 {
+			return
+		}
+		<-clock.After(evacuatePoll)
+	}
+}
+
+// abandon answers everything that still waits on a core and lets nothing new in.
+func (n *Node) abandon(m *machinery) {
+	for _, l := range m.loops {
+		done := make(chan struct{})
+		if !l.inbox.put(event{do: func(c *core.Core) error {
+			fx := c.Close()
+			n.coreAnswered(nil, fx.Completions)
+			close(done)
+			return nil
+		}}) {
+			continue
+		}
+		select {
+		case <-done:
+		case <-m.halted:
+		}
+		l.reject(l.inbox.close())
+	}
+}
+
+// reject answers requests that were still in a closed inbox.
+func (l *coreLoop) reject(events []event) {
+	for i := range events {
+		if r := events[i].request; r != nil {
+			l.node.rejectStopped([]*replica.Request{r})
+		}
+	}
+}
+
+// runClock ticks the cores and the router, and gossips.
+func (n *Node) runClock() {
+	ticks := clock.NewTicker(n.cfg.TickInterval)
+	defer ticks.Stop()
+	routes := clock.NewTicker(routerInterval)
+	defer routes.Stop()
+	gossip := clock.NewTicker(gossipInterval)
+	defer gossip.Stop()
+	for {
+		select {
+		case <-n.group.stopped:
+			return
+		case <-ticks.C:
+			n.tickCores()
+		case <-routes.C:
+			n.withRouter(func(r *router.Router) { r.Tick(clock.Monotonic()) })
+			if n.gossipSoon.Swap(false) {
+				n.gossip()
+			}
+		case <-gossip.C:
+			n.gossip()
+		}
+	}
+}
+
+func (n *Node) tickCores() {
+	m := n.machinery.Load()
+	if m == nil {
+		return
+	}
+	for _, l := range m.loops {
+		l.inbox.put(event{do: func(c *core.Core) error { c.Tick(); return nil }})
+	}
+}
+
+// Replicas returns the state of every replica on this node, by core and shard; nil while it waits for a
+// cluster or stops.
+func (n *Node) Replicas() []core.Status {
+	m := n.machinery.Load()
+	if m == nil {
+		return nil
+	}
+	var rows []core.Status
+	for _, l := range m.loops {
+		answer := make(chan []core.Status, 1)
+		if !l.inbox.put(event{do: func(c *core.Core) error { answer <- c.Status(); return nil }}) {
+			return nil
+		}
+		select {
+		case r := <-answer:
+			rows = append(rows, r...)
+		case <-m.halted:
+			return nil
+		}
+	}
+	return rows
+}
+
+// Ready reports whether this node is part of a cluster and every shard of it has a known leader.
+func (n *Node) Ready() error {
+	t := n.Topology()
+	if t.Map == nil {
+		return errors.New("not part of a cluster yet: run katakv cluster create")
+	}
+	n.routerMu.Lock()
+	defer n.routerMu.Unlock()
+	if missing := n.router.Leaderless(); missing > 0 {
+		return fmt.Errorf("%d of %d shards have no known leader", missing, len(t.Map.Shards))
+	}
+	return nil
+}
+
+// change proposes a change of the cluster map and waits for its outcome.
+func (n *Node) change(ctx context.Context, c placement.Change) error {
+	calls := []router.Call{{Operation: mapChange(c)}}
+	n.execute(ctx, router.Batch{Mode: router.Forward, Calls: calls, Meta: true})
+	if err := calls[0].Reply.Err; err != nil {
+		return err
+	}
+	return nil
+}
