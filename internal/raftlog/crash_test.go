@@ -166,3 +166,37 @@ func (c *crasher) maybeCrash() {
 		c.failed = fmt.Errorf("crash %d, depth %d, unsynced %d%%: %w", *c.crashes, fork.depth, percent, err)
 	}
 }
+
+// TestRecoveredIsSynced: when only the process died, its last batch may be in the page cache alone. What Open returns
+// is durable nevertheless, because the replicas act on it.
+func TestRecoveredIsSynced(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	l, _, err := raftlog.Open(dir, raftlog.Options{FS: mem, SegmentBytes: 4096})
+	must(t, err)
+	must(t, l.Append(one(raftlog.Update{Shard: 1, Replica: 1, HardState: hard(1, 1, 0)})))
+	must(t, l.Close())
+	l, _, err = raftlog.Open(dir, raftlog.Options{FS: noSyncFS{mem}, SegmentBytes: 4096})
+	must(t, err)
+	must(t, l.Append(one(raftlog.Update{Shard: 1, Replica: 1, HardState: hard(2, 3, 0)})))
+	must(t, l.Close())
+
+	_, first, err := raftlog.Open(dir, raftlog.Options{FS: mem, SegmentBytes: 4096})
+	must(t, err)
+	_, second, err := raftlog.Open(dir, raftlog.Options{FS: mem.CrashClone(vfs.CrashCloneCfg{}), SegmentBytes: 4096})
+	must(t, err)
+	if want := "s1/r1 hs=2,3,0 mark=0,0"; render(first) != want || render(second) != want {
+		t.Errorf("got %s, after a crash %s, want %s", render(first), render(second), want)
+	}
+}
+
+// noSyncFS forgets to sync data, as a process does that is killed first.
+type noSyncFS struct{ vfs.FS }
+
+func (fs noSyncFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := fs.FS.OpenReadWrite(name, c, o...)
+	return noSyncFile{f}, err
+}
+
+type noSyncFile struct{ vfs.File }
+
+func (noSyncFile) SyncData() error { return nil }

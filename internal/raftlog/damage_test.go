@@ -155,14 +155,17 @@ func TestTornTail(t *testing.T) {
 				continue // only padding is lost
 			}
 			fs := diskOf(t, with(files, name, torn))
-			l, rec, err := raftlog.Open(dir, raftlog.Options{FS: fs, SegmentBytes: 768})
+			l, rec, err := raftlog.Open(dir, raftlog.Options{FS: fs, SegmentBytes: 2048})
 			must(t, err)
 			if got, want := render(rec), states[len(states)-2]; got != want {
 				t.Fatalf("%s %d: got %s, want %s", what, i, got, want)
 			}
+			if after := logFiles(t, fs)[name]; len(after) != len(data) || lastNonZero(after) >= start {
+				t.Fatalf("%s %d: the tail was not cleared", what, i)
+			}
 			must(t, l.Append([]*raftlog.Batch{{Updates: []raftlog.Update{{Shard: 3, Replica: 1, HardState: hard(1, 1, 0)}}}}))
 			must(t, l.Close())
-			_, rec, err = raftlog.Open(dir, raftlog.Options{FS: fs, SegmentBytes: 768})
+			_, rec, err = raftlog.Open(dir, raftlog.Options{FS: fs, SegmentBytes: 2048})
 			must(t, err)
 			if got, want := render(rec), states[len(states)-2]+" s3/r1 hs=1,1,0 mark=0,0"; got != want || rec.TornBytes != 0 {
 				t.Fatalf("%s %d, then appended: got %s, torn %d, want %s", what, i, got, rec.TornBytes, want)
@@ -216,17 +219,19 @@ func TestIdleLogRecordsTheSync(t *testing.T) {
 	}
 }
 
-// TestMissingSegment removes each segment of a longer log in turn.
+// TestMissingSegment removes or empties each segment of a longer log in turn.
 func TestMissingSegment(t *testing.T) {
 	files, _ := smallLog(t, true)
 	if len(files) < 3 {
 		t.Fatalf("got %d segments, want 3 or more", len(files))
 	}
-	for name := range files {
-		_, _, err := raftlog.Open(dir, raftlog.Options{FS: diskOf(t, with(files, name, nil)), SegmentBytes: 768})
-		var damaged *raftlog.DamagedError
-		if !errors.As(err, &damaged) || !strings.HasSuffix(damaged.File, name) {
-			t.Errorf("without %s: got %v, want it missing", name, err)
+	for name, data := range files {
+		for what, instead := range map[string][]byte{"without": nil, "with zeroes in": make([]byte, len(data)), "with no bytes in": {}} {
+			_, _, err := raftlog.Open(dir, raftlog.Options{FS: diskOf(t, with(files, name, instead)), SegmentBytes: 768})
+			var damaged *raftlog.DamagedError
+			if !errors.As(err, &damaged) || !strings.HasSuffix(damaged.File, name) {
+				t.Errorf("%s %s: got %v, want it named as damaged", what, name, err)
+			}
 		}
 	}
 }

@@ -166,6 +166,9 @@ func TestTombstones(t *testing.T) {
 		must(t, l.Append(one(raftlog.Update{Shard: 1, Replica: 1, HardState: hard(i, 1, 0)})))
 		must(t, l.Tidy())
 	}
+	if got := l.Stats().Tombstones; got != 0 {
+		t.Errorf("got %d tombstones in memory, want none", got)
+	}
 	must(t, l.Close())
 	_, rec, err = raftlog.Open(dir, opts)
 	must(t, err)

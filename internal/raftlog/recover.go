@@ -292,10 +292,8 @@ func (l *Log) readSegment(id uint64, after int, newest newestState, p *replay, o
 	switch {
 	case sealed && after == 0:
 		return false, l.damaged(segmentName(id+1), 0, errMissing)
-	case sealed && after == 1 && newest == unfinished:
-		return false, l.damaged(segmentName(id+1), 0, errMagic)
 	case sealed:
-		return true, nil
+		return true, nil // to a successor that was durable before the seal: its header must be valid
 	case after > 1 || after == 1 && newest == inUse:
 		return false, l.damaged(img.name, end, fmt.Errorf("%w: %w", errUnsealed, cause))
 	}
@@ -351,10 +349,9 @@ func (l *Log) openActive(found found) error {
 	}
 	l.file = f
 	// A file that was cut short has no room for its seal.
-	short := a.size < max(l.opts.SegmentBytes, a.end+sealBytes)
-	if short {
-		a.size = max(l.opts.SegmentBytes, (a.end+sealBytes+segmentAlign-1)/segmentAlign*segmentAlign)
-	}
+	whole := max(l.opts.SegmentBytes, a.end+sealBytes)
+	short := a.size < whole
+	a.size = max(a.size, whole)
 	// Nothing beyond the end may ever look valid again, so zeroes go over all of it, not over the torn batch only.
 	if short || slices.ContainsFunc(data[a.end:], func(b byte) bool { return b != 0 }) {
 		if found.torn > 0 {

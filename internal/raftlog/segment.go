@@ -3,6 +3,7 @@ package raftlog
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -181,9 +182,10 @@ func (l *Log) removeUnneeded() error {
 }
 
 func (l *Log) removeSegment(s segment) error {
-	path := l.path(segmentName(s.id))
-	if s.size == l.opts.SegmentBytes && len(l.spares) < maxSpareSegments {
-		spare := spareName(s.id)
+	path, spare := l.path(segmentName(s.id)), spareName(s.id)
+	// A crash between rename and directory sync can leave a segment under both names.
+	known := slices.Contains(l.spares, spare)
+	if s.size == l.opts.SegmentBytes && len(l.spares) < maxSpareSegments && !known {
 		if err := l.opts.FS.Rename(path, l.path(spare)); err != nil {
 			return fmt.Errorf("retire %s: %w", path, err)
 		}

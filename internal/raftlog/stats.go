@@ -15,6 +15,8 @@ type Stats struct {
 	// LiveBytes is what the live records take.
 	LiveBytes int64
 	Replicas  int
+	// Tombstones counts the destroyed replicas that are remembered.
+	Tombstones int
 
 	// Batches counts writes, each followed by a sync; empty ones and seals included.
 	Batches int64
@@ -32,8 +34,9 @@ type Stats struct {
 func (l *Log) Stats() Stats {
 	s := Stats{
 		Segments: len(l.segments), SpareSegments: len(l.spares), Replicas: len(l.replicas),
-		DiskBytes: int64(len(l.spares)) * l.opts.SegmentBytes,
-		Batches:   l.counters.batches, Records: l.counters.records, Syncs: l.counters.syncs,
+		Tombstones: len(l.tombstones),
+		DiskBytes:  int64(len(l.spares)) * l.opts.SegmentBytes,
+		Batches:    l.counters.batches, Records: l.counters.records, Syncs: l.counters.syncs,
 		WrittenBytes: l.counters.writtenBytes, MovedRecords: l.counters.movedRecords,
 		MovedBytes: l.counters.movedBytes, RemovedSegments: l.counters.removedSegments,
 	}
