@@ -21,12 +21,12 @@
 // # How space comes back
 //
 // Segments go whole, oldest first. A record is live while it is a replica's latest HardState or snapshot mark, or
-// an entry neither truncated nor released; the last released one stays as an anchor. When little is live in the oldest segment its live records are appended
-// again, marked as moved, and the segment goes only after they are synced and a synced batch has named its
-// successor as the oldest segment needed. Recovery lets a moved record fill what is absent; it never truncates or
-// replaces anything. That is enough because segments go oldest first: when the original of a moved record is gone,
-// so is everything that it superseded. A tombstone needs no moving for the same reason: when its segment is the
-// oldest, there is nothing older that it has to bury.
+// an entry neither truncated nor released (the entry at the released index stays, as the anchor of those after it).
+// When little is live in the oldest segment its live records are appended again, marked as moved, and the segment
+// goes only after they are synced and a synced batch has named its successor as the oldest segment needed. Recovery
+// lets a moved record fill what is absent; it never truncates or replaces anything. That is enough because segments
+// go oldest first: when the original of a moved record is gone, so is everything that it superseded. A tombstone
+// needs no moving for the same reason: when its segment is the oldest, there is nothing older for it to bury.
 //
 // Segments are written over zeroes or over a recycled segment, so that an append's fdatasync has no metadata to
 // write. One KiB and its fdatasync on ext4 (BenchmarkPreallocation): no preparation 0.20 ms, fallocate 0.20 ms (it

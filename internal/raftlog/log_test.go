@@ -56,8 +56,11 @@ func TestUpdates(t *testing.T) {
 		{"mark and entries in one update", []raftlog.Update{
 			up(raftlog.Update{Snapshot: raftlog.SnapshotMark{Index: 5, Term: 1}, Entries: entries(6, 7, "c")}),
 		}, `s1/r2 hs=0,0,0 mark=5,1 1.6:"c" 1.7:"c"`},
-		{"a log may begin anywhere", []raftlog.Update{up(raftlog.Update{Entries: entries(100, 100, "")})},
-			`s1/r2 hs=0,0,0 mark=0,0 1.100:""`},
+		{
+			"a log may begin anywhere",
+			[]raftlog.Update{up(raftlog.Update{Entries: entries(100, 100, "")})},
+			`s1/r2 hs=0,0,0 mark=0,0 1.100:""`,
+		},
 		{"a tombstone buries", []raftlog.Update{
 			up(raftlog.Update{HardState: hard(3, 2, 0), Entries: entries(1, 2, "a")}),
 			{Shard: 1, Replica: 3, HardState: hard(5, 3, 0)},

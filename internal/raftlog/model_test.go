@@ -201,33 +201,32 @@ func (w *workload) update(m *model) raftlog.Update {
 	if r == nil {
 		r = &modelReplica{first: 1}
 	}
-	last := r.last()
+	// Commit never goes back and nothing at or below it is truncated, as in raft. Otherwise a clamped Commit could make
+	// two states look alike that later differ.
+	last, commit := r.last(), max(uint64(r.mark.Index), r.released)
 	switch p := w.rng.IntN(100); {
 	case p < 2:
 		u.Destroyed = true
 		return u
 	case p < 6:
-		floor := max(uint64(r.mark.Index), r.released)
-		u.Snapshot = raftlog.SnapshotMark{
-			Index: katakv.Index(floor + 1 + uint64(w.rng.IntN(int(last-min(floor, last))+5))), Term: katakv.Term(w.term),
-		}
-		last = uint64(u.Snapshot.Index)
+		commit += 1 + w.rng.Uint64N(last-min(commit, last)+5)
+		u.Snapshot = raftlog.SnapshotMark{Index: katakv.Index(commit), Term: katakv.Term(w.term)}
+		last = commit
 	case p < 30:
-		u.HardState = hard(w.term, uint64(key.Replica), last)
+		u.HardState = hard(w.term, uint64(key.Replica), commit)
 		return u
 	}
 	if w.rng.IntN(4) > 0 || u.Snapshot.Index == 0 {
 		first := last + 1
-		if floor := max(uint64(r.mark.Index), r.released); u.Snapshot.Index == 0 && w.rng.IntN(5) == 0 && last > floor {
-			first = floor + 1 + w.rng.Uint64N(last-floor)
+		if w.rng.IntN(5) == 0 && last > commit {
+			first = commit + 1 + w.rng.Uint64N(last-commit)
 		}
 		for i := range 1 + w.rng.IntN(4) {
 			u.Entries = append(u.Entries, entry(first+uint64(i), w.term, w.data()))
 		}
-		last = first + uint64(len(u.Entries)) - 1
 	}
 	if w.rng.IntN(2) == 0 {
-		u.HardState = hard(w.term, uint64(key.Replica), last)
+		u.HardState = hard(w.term, uint64(key.Replica), commit)
 	}
 	return u
 }
@@ -292,7 +291,7 @@ func runModel(t *testing.T, seed uint64, steps int, dir string, opts raftlog.Opt
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w, m := newWorkload(rng, 6, 6000), newModel()
-	l, rec, err := raftlog.Open(dir, opts)
+	l, _, err := raftlog.Open(dir, opts)
 	must(t, err)
 	for step := range steps {
 		switch p := rng.IntN(100); {
@@ -309,8 +308,8 @@ func runModel(t *testing.T, seed uint64, steps int, dir string, opts raftlog.Opt
 			total.MovedRecords += s.MovedRecords
 			total.RemovedSegments += s.RemovedSegments
 			must(t, l.Close())
-			l, rec, err = raftlog.Open(dir, opts)
-			if err == nil {
+			var rec raftlog.Recovered
+			if l, rec, err = raftlog.Open(dir, opts); err == nil {
 				err = m.check(rec)
 			}
 			if err != nil {

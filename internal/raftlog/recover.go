@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
-	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -109,12 +109,12 @@ func (l *Log) open() (Recovered, error) {
 
 // makeDir creates the directory and makes it durable, its missing parents included.
 func (l *Log) makeDir() error {
-	fs := l.opts.FS
+	disk := l.opts.FS
 	var missing []string
-	for dir := l.dir; ; dir = fs.PathDir(dir) {
-		if _, err := fs.Stat(dir); err == nil || dir == fs.PathDir(dir) {
+	for dir := l.dir; ; dir = disk.PathDir(dir) {
+		if _, err := disk.Stat(dir); err == nil || dir == disk.PathDir(dir) {
 			break
-		} else if !oserror.IsNotExist(err) {
+		} else if !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("stat %s: %w", dir, err)
 		}
 		missing = append(missing, dir)
@@ -122,11 +122,11 @@ func (l *Log) makeDir() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := fs.MkdirAll(l.dir, 0o755); err != nil {
+	if err := disk.MkdirAll(l.dir, 0o755); err != nil {
 		return fmt.Errorf("create directory: %w", err)
 	}
 	for _, dir := range missing {
-		if err := l.syncDir(fs.PathDir(dir)); err != nil {
+		if err := l.syncDir(disk.PathDir(dir)); err != nil {
 			return err
 		}
 	}
