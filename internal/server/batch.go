@@ -124,7 +124,7 @@ func crossesSlots(keys [][]byte) bool {
 func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 	c.server.commands.Add(int64(len(w.calls) + len(w.errors)))
 	if len(w.calls) > 0 {
-		c.server.config.Backend.Execute(c.server.ctx, c.server.config.Mode, w.calls)
+		c.run(w.calls, topology)
 		// A redirect may name a node that the batch's topology does not know yet.
 		topology = c.server.config.Backend.Topology()
 	}
@@ -144,6 +144,38 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 		writeError(w.writer, topology, e.err)
 	}
 	return true
+}
+
+// run executes the calls in order. On a READONLY connection to the cluster port, reads of slots that this node
+// follows are forwarded to the leader instead of redirected: a client that chose this node would only come back
+// to it, and the answer is as fresh.
+func (c *conn) run(calls []router.Call, topology *router.Topology) {
+	backend := c.server.config.Backend
+	for c.readOnly && len(calls) > 0 {
+		mode, n := c.mode(&calls[0].Operation, topology), 1
+		for n < len(calls) && c.mode(&calls[n].Operation, topology) == mode {
+			n++
+		}
+		backend.Execute(c.server.ctx, mode, calls[:n])
+		calls = calls[n:]
+	}
+	if len(calls) > 0 {
+		backend.Execute(c.server.ctx, c.server.config.Mode, calls)
+	}
+}
+
+// mode is how an operation of a READONLY connection is executed.
+func (c *conn) mode(op *command.Operation, topology *router.Topology) router.Mode {
+	if op.Kind.Writes() || !c.server.clustered() {
+		return c.server.config.Mode
+	}
+	shard, _ := topology.ShardAt(slot.Of(op.Keys[0]))
+	for _, replica := range shard.Replicas {
+		if replica.Node == topology.Self && !replica.Learner {
+			return router.Forward
+		}
+	}
+	return router.Redirect
 }
 
 // asTooLarge returns err if it is a TooLargeError, else nil. It stands apart because its variable would be an

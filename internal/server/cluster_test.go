@@ -194,7 +194,8 @@ func TestCommandIntrospection(t *testing.T) {
 		{"COMMAND GETKEYS GET a b", "-ERR Invalid number of arguments specified for command"},
 		{"COMMAND GETKEYS PING x", "-ERR The command has no key arguments"},
 		{"COMMAND GETKEYS NOPE x", "-ERR Invalid command specified"},
-		{"COMMAND DOCS get", `{"get": {"summary": "Returns the value of a key." "since": "1.0.0" "group": "string" "complexity": "O(1)"}}`},
+		{"COMMAND DOCS get", `{"get": {"summary": "Returns the value of a key." "since": "1.0.0" "group": "string" "complexity": "O(1)"` +
+			` "arguments": [{"name": "key" "type": "string"}]}}`},
 	})
 	count := c.value("COMMAND", "COUNT").Int
 	if got := len(c.value("COMMAND").Elems); int64(got) != count {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -29,6 +28,8 @@ type conn struct {
 	inputShare int
 	// armed is set while a read deadline is.
 	armed bool
+	// readOnly is set by READONLY.
+	readOnly bool
 	// leaving is set by QUIT.
 	leaving bool
 
@@ -46,7 +47,7 @@ type shown struct {
 	name, libName, libVersion string
 	protocol                  int
 	command                   *command.Spec // The last one that was no data command.
-	readOnly                  bool
+	readOnly                  bool          // As conn.readOnly.
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -251,11 +252,6 @@ func (c *conn) wake() { _ = c.net.SetReadDeadline(time.Unix(1, 0)) }
 
 // abort ends the connection at once, from outside.
 func (c *conn) abort() { _ = c.net.Close() }
-
-// run executes calls for a command of the server itself, wherever their shards are led.
-func (c *conn) run(ctx context.Context, calls []router.Call) {
-	c.server.config.Backend.Execute(ctx, router.Forward, calls)
-}
 
 func isTimeout(err error) bool {
 	var netErr net.Error

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"strings"
+
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/resp"
 )
@@ -103,8 +105,11 @@ func writeSpec(w *resp.Writer, s *command.Spec) {
 
 // writeDocs writes one pair of COMMAND DOCS's reply.
 func writeDocs(w *resp.Writer, s *command.Spec) {
-	subcommands := offered(s)
+	subcommands, arguments := offered(s), arguments(s.Syntax)
 	fields := 4
+	if len(arguments) > 0 {
+		fields++
+	}
 	if len(subcommands) > 0 {
 		fields++
 	}
@@ -116,6 +121,13 @@ func writeDocs(w *resp.Writer, s *command.Spec) {
 		w.BulkString(pair[0])
 		w.BulkString(pair[1])
 	}
+	if len(arguments) > 0 {
+		w.BulkString("arguments")
+		w.ArrayHeader(len(arguments))
+		for _, argument := range arguments {
+			writeArgument(w, argument)
+		}
+	}
 	if len(subcommands) > 0 {
 		w.BulkString("subcommands")
 		w.MapHeader(len(subcommands))
@@ -123,6 +135,45 @@ func writeDocs(w *resp.Writer, s *command.Spec) {
 			writeDocs(w, sub)
 		}
 	}
+}
+
+// writeArgument writes an entry of COMMAND DOCS's arguments; in brackets it is optional.
+func writeArgument(w *resp.Writer, argument string) {
+	name, optional := strings.CutPrefix(argument, "[")
+	fields := 2
+	if optional {
+		name = strings.TrimSuffix(name, "]")
+		fields++
+	}
+	w.MapHeader(fields)
+	w.BulkString("name")
+	w.BulkString(name)
+	w.BulkString("type")
+	w.BulkString("string")
+	if optional {
+		w.BulkString("flags")
+		writeSimpleSet(w, []string{"optional"})
+	}
+}
+
+// arguments splits a syntax at spaces outside of brackets.
+func arguments(syntax string) []string {
+	var words []string
+	depth, start := 0, 0
+	for i, c := range syntax + " " {
+		switch {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case c == ' ' && depth == 0:
+			if i > start {
+				words = append(words, syntax[start:i])
+			}
+			start = i + 1
+		}
+	}
+	return words
 }
 
 // offered returns the subcommands that are not refused.

@@ -46,20 +46,25 @@ func (r *request) quit() {
 
 func (r *request) reset() {
 	r.setProtocol(resp.Protocol2)
-	r.show(func(s *shown) { s.name, s.readOnly = "", false })
+	r.setReadOnly(false)
+	r.show(func(s *shown) { s.name = "" })
 	r.w.SimpleString("RESET")
 }
 
-// readOnly is accepted, for clients send it on every connection to a follower; reads are redirected to the
-// leader all the same until followers serve them.
-func (r *request) readOnly() {
-	r.show(func(s *shown) { s.readOnly = true })
+// markReadOnly lets the connection read slots that this node follows, see [conn.run].
+func (r *request) markReadOnly() {
+	r.setReadOnly(true)
 	r.ok()
 }
 
-func (r *request) readWrite() {
-	r.show(func(s *shown) { s.readOnly = false })
+func (r *request) markReadWrite() {
+	r.setReadOnly(false)
 	r.ok()
+}
+
+func (r *request) setReadOnly(on bool) {
+	r.readOnly = on
+	r.show(func(s *shown) { s.readOnly = on })
 }
 
 // hello is HELLO [protover [AUTH user password] [SETNAME name]].

@@ -63,7 +63,7 @@ func (r *request) count(calls []router.Call) (int64, *katakv.Error) {
 	if len(calls) == 0 {
 		return 0, nil
 	}
-	r.run(r.server.ctx, calls)
+	r.server.config.Backend.Execute(r.server.ctx, router.Forward, calls) // Wherever the slots are led.
 	total := int64(0)
 	for i := range calls {
 		if err := calls[i].Reply.Err; err != nil {

@@ -25,7 +25,7 @@ var handlerNames = map[string]func(*request){
 	"select":   (*request).selectDatabase,
 	"quit":     (*request).quit,
 	"reset":    (*request).reset,
-	"readonly": (*request).readOnly, "readwrite": (*request).readWrite, "asking": (*request).ok,
+	"readonly": (*request).markReadOnly, "readwrite": (*request).markReadWrite, "asking": (*request).ok,
 
 	"client|id":      (*request).clientID,
 	"client|getname": (*request).clientGetName,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -311,8 +312,12 @@ func TestOutsideACluster(t *testing.T) {
 	c := connect(t, n.address())
 	runSteps(t, c, []step{
 		{"PING", "+PONG"},
-		{"GET a", loading}, {"SET a 1", loading}, {"CLUSTER SLOTS", loading}, {"CLUSTER MYID", loading},
-		{"WAIT 1 0", loading}, {"DBSIZE", loading},
+		{"GET a", loading},
+		{"SET a 1", loading},
+		{"CLUSTER SLOTS", loading},
+		{"CLUSTER MYID", loading},
+		{"WAIT 1 0", loading},
+		{"DBSIZE", loading},
 		{"CLUSTER KEYSLOT foo", ":12182"},
 	})
 	if got := c.do("CLUSTER", "INFO"); !strings.Contains(got, "cluster_state:fail") {
@@ -340,6 +345,33 @@ func TestRedirects(t *testing.T) {
 	nodes[0].backend.store.mu.Unlock()
 	runSteps(t, c, []step{{"CLUSTER COUNTKEYSINSLOT 12182", ":1"}, {"DBSIZE", ":0"}})
 	runSteps(t, connect(t, nodes[2].address()), []step{{"GET foo", `"x"`}, {"DBSIZE", ":1"}})
+}
+
+// TestReadOnlyConnection checks that reads of followed slots are answered, and everything else as before.
+func TestReadOnlyConnection(t *testing.T) {
+	nodes := startCluster(t, router.Redirect, 3)
+	runSteps(t, connect(t, nodes[2].address()), []step{{"SET foo x", "+OK"}})
+	c := connect(t, nodes[0].address())
+	moved := "-MOVED 12182 " + nodes[2].address()
+	runSteps(t, c, []step{
+		{"READONLY", "+OK"},
+		{"GET foo", `"x"`},
+		{"MGET foo {foo}2", `["x" nil]`},
+		{"SET foo y", moved},
+		{"MGET foo {b}1", "-CROSSSLOT Keys in request don't hash to the same slot"},
+	})
+	c.send(encode("GET", "foo") + encode("SET", "foo", "y") + encode("SET", "{b}1", "1") + encode("GET", "foo"))
+	for _, want := range []string{`"x"`, moved, "+OK", `"x"`} {
+		if got := c.next(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	b := nodes[0].backend
+	m := *b.Topology().Map
+	m.Shards = slices.Clone(m.Shards)
+	m.Shards[3].Replicas = m.Shards[3].Replicas[1:] // This node is no follower any more.
+	b.setTopology(router.NewTopology(1, &m, noLeader))
+	runSteps(t, c, []step{{"GET foo", moved}, {"READWRITE", "+OK"}, {"GET foo", moved}})
 }
 
 // TestMovedToUnknownNode checks that a redirect to a node that the map does not know yet is not sent.
