@@ -42,8 +42,8 @@ const (
 	// idle connections then cost 40 MiB of buffers.
 	idleBufferBytes = 4 << 10
 
-	// idleAfter is how long a connection is silent before its larger buffer is given back.
-	idleAfter = 2 * time.Second
+	// DefaultIdleAfter is how long a connection is silent before its larger buffer is given back.
+	DefaultIdleAfter = 2 * time.Second
 
 	// stalledAfter is how long a client may be silent within a command whose bytes count as input.
 	stalledAfter = 30 * time.Second
@@ -91,6 +91,7 @@ type Config struct {
 	MaxConnections int
 	MaxInputBytes  int // At least twice the largest command, or that can never be received.
 	InputWait      time.Duration
+	IdleAfter      time.Duration
 	WriteTimeout   time.Duration
 	StopGrace      time.Duration
 	// Limits hold as long as the cluster map sets no other value limit.
@@ -110,6 +111,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.InputWait == 0 {
 		c.InputWait = DefaultInputWait
+	}
+	if c.IdleAfter == 0 {
+		c.IdleAfter = DefaultIdleAfter
 	}
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = DefaultWriteTimeout

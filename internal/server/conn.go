@@ -105,7 +105,7 @@ func (c *conn) read() bool {
 		if !isTimeout(err) || c.server.stopping.Load() || c.parser.Pending() {
 			return false
 		}
-		// Silent for idleAfter with nothing begun: give the large buffer back.
+		// Silent for IdleAfter with nothing begun: give the large buffer back.
 		c.parser = resp.NewParser(parserLimits(c.limits))
 	}
 }
@@ -157,7 +157,7 @@ func (c *conn) armReadDeadline() {
 	case c.parser.Pending():
 		until = deadline(stalledAfter)
 	default:
-		until = deadline(idleAfter)
+		until = deadline(c.server.config.IdleAfter)
 	}
 	c.armed = !until.IsZero()
 	_ = c.net.SetReadDeadline(until) // It fails on a closed connection, and so will the read.

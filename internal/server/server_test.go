@@ -534,6 +534,27 @@ func TestInputMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionGivesItsBufferBack lets a connection grow its buffer by a long pipeline and then fall silent.
+func TestIdleConnectionGivesItsBufferBack(t *testing.T) {
+	n := startNode(t, router.Forward, func(config *server.Config, _ *fakeBackend) {
+		config.IdleAfter = 200 * time.Millisecond
+	})
+	busy, watcher := connect(t, n.address()), connect(t, n.address())
+	pipeline := strings.Repeat(encode("ECHO", strings.Repeat("x", 1000)), 100)
+	for inputHeld(t, watcher) == 0 {
+		busy.send(pipeline) // Reads fill the small buffer sooner or later; the deadline of dial bounds the test.
+		for range 100 {
+			busy.next()
+		}
+	}
+	for inputHeld(t, watcher) > 0 {
+		continue // Likewise.
+	}
+	if got := busy.do("ECHO", "still here"); got != `"still here"` {
+		t.Errorf("got %s", got)
+	}
+}
+
 // waitForInput waits until the server holds at least so many bytes of unfinished commands.
 func waitForInput(t *testing.T, c *testClient, bytes int) {
 	t.Helper()
