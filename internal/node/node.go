@@ -70,7 +70,7 @@ func Open(cfg Config) (*Node, error) {
 		inflight: semaphore.NewWeighted(int64(cfg.InflightBytes)),
 		group:    newGroup(),
 		failed:   make(chan error, 1),
-		router:   router.New(cfg.RequestTimeout),
+		router:   router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
 	n.topology.Store(n.router.Topology())
 	n.senders = newSenders(n)

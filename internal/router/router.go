@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"github.com/katakv/katakv"
@@ -103,8 +104,9 @@ type Router struct {
 
 	nextForward uint64
 	forwards    map[uint64]*group
-	// active holds every unanswered group in order of its deadline.
+	// active holds every unanswered group, and some answered ones, in order of their deadlines.
 	active []*group
+	live   int // the unanswered ones among them
 	// parked are the groups in state waiting, in order of arrival.
 	parked []*group
 
@@ -112,13 +114,18 @@ type Router struct {
 	out Effects
 }
 
-// New returns a router without a map. timeout bounds how long a client waits.
-func New(timeout time.Duration) *Router {
+// bootShift leaves a start of a node 2^40 forwards.
+const bootShift = 40
+
+// New returns a router without a map. timeout bounds how long a client waits. boot counts the node's starts:
+// an answer to a forward of an earlier one must never be taken for an answer to one of this.
+func New(timeout time.Duration, boot katakv.BootID) *Router {
 	return &Router{
-		timeout:  timeout,
-		topology: NewTopology(0, nil, nil),
-		leaders:  make(map[katakv.ShardID]*leader),
-		forwards: make(map[uint64]*group),
+		timeout:     timeout,
+		nextForward: uint64(boot) << bootShift,
+		topology:    NewTopology(0, nil, nil),
+		leaders:     make(map[katakv.ShardID]*leader),
+		forwards:    make(map[uint64]*group),
 	}
 }
 
@@ -153,12 +160,32 @@ func (r *Router) Start(now time.Duration, b *Batch) {
 	for _, g := range groups {
 		g.deadline = now + r.timeout
 		g.request.Caller = g
-		r.active = append(r.active, g)
+		r.activate(g)
 		r.route(g)
 	}
 	if len(groups) == 0 {
 		r.out.Done = append(r.out.Done, b)
 	}
+}
+
+// minCompact is the number of groups below which answered ones among the active are not worth removing.
+const minCompact = 1024
+
+// activate makes a group wait for its answer. One slow group must not keep thousands of answered ones behind it
+// in memory, so those are removed when they are most of the list.
+func (r *Router) activate(g *group) {
+	if len(r.active) >= minCompact && len(r.active) > 4*r.live {
+		r.active = slices.DeleteFunc(r.active, func(g *group) bool { return g.state == answered })
+	}
+	r.live++
+	r.active = append(r.active, g)
+}
+
+// settle marks a group as answered.
+func (r *Router) settle(g *group) {
+	g.state = answered
+	g.batch, g.parts = nil, nil
+	r.live--
 }
 
 // route sends a group where its shard is led, or parks it.
@@ -242,7 +269,6 @@ func (r *Router) expire() {
 	n := 0
 	for n < len(r.active) && (r.active[n].state == answered || r.active[n].deadline <= r.now) {
 		g := r.active[n]
-		r.active[n] = nil
 		n++
 		if g.state == answered {
 			continue
@@ -255,6 +281,7 @@ func (r *Router) expire() {
 		r.fail(g, katakv.Errorf(katakv.CodeUnknown,
 			"no answer within %v; the write may or may not take effect: read before you retry", r.timeout))
 	}
+	clear(r.active[:n])
 	r.active = r.active[n:]
 }
 
@@ -315,7 +342,7 @@ func (r *Router) PeerDown(node katakv.NodeID) {
 	lost := katakv.Errorf(katakv.CodeUnknown,
 		"the connection to node %v broke; the write may or may not take effect: read before you retry", node)
 	for _, g := range r.active {
-		if g != nil && g.state == forwarded && g.tried == node {
+		if g.state == forwarded && g.tried == node {
 			delete(r.forwards, g.forward)
 			r.refused(g, lost)
 		}
@@ -340,7 +367,7 @@ func (r *Router) Forward(now time.Duration, from katakv.NodeID, m *wire.Forward)
 		writes: writes(m.Operations),
 	}
 	g.request.Caller = g
-	r.active = append(r.active, g)
+	r.activate(g)
 	r.route(g)
 }
 
@@ -364,7 +391,7 @@ func (r *Router) ForwardReply(now time.Duration, from katakv.NodeID, m *wire.For
 }
 
 func (r *Router) answerForward(g *group, reply *wire.ForwardReply) {
-	g.state = answered
+	r.settle(g)
 	reply.ID = g.originID
 	r.out.Frames = append(r.out.Frames, Frame{To: g.origin, Message: reply})
 }

@@ -151,9 +151,9 @@ func (m *merge) result() command.Reply {
 
 // answer hands a group's replies to its calls, and the batch back when it was the last group.
 func (r *Router) answer(g *group, replies []command.Reply) {
-	g.state = answered
-	b := g.batch
-	for i, p := range g.parts {
+	b, parts := g.batch, g.parts
+	r.settle(g)
+	for i, p := range parts {
 		m := b.merges[p.call]
 		if m == nil {
 			b.Calls[p.call].Reply = replies[i]

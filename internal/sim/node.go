@@ -87,7 +87,7 @@ func (n *Node) start() error {
 		return fmt.Errorf("%v: add replicas: %w", n.id, err)
 	}
 	n.core.SetMap(n.known)
-	n.router = router.New(n.cluster.opts.Timeout)
+	n.router = router.New(n.cluster.opts.Timeout, katakv.BootID(n.life))
 	n.router.SetMap(n.id, n.known)
 	n.staged = make(map[uint64]*stagedSnapshot)
 	n.batches, n.seq, n.writing, n.passing = nil, 0, false, false
@@ -145,10 +145,21 @@ func (n *Node) tick() {
 	n.after(n.cluster.opts.TickInterval, "tick", func() {
 		n.core.Tick()
 		n.router.Tick(n.cluster.Now())
+		n.gossip()
 		n.carryRouter()
 		n.wake()
 		n.tick()
 	})
+}
+
+// gossip tells the others what this node leads, as a real node does.
+func (n *Node) gossip() {
+	g := &wire.Gossip{Epoch: n.known.Epoch, Leading: n.router.Leading()}
+	for i := range n.known.Nodes {
+		if id := n.known.Nodes[i].ID; id != n.id {
+			n.cluster.network.send(n.id, id, g)
+		}
+	}
 }
 
 func (n *Node) flushLater() {
@@ -279,7 +290,8 @@ func (n *Node) receive(from katakv.NodeID, m wire.Message) {
 		n.router.ForwardReply(n.cluster.Now(), from, msg)
 	case *wire.SnapshotChunk:
 		n.receiveChunk(from, msg)
-	case *wire.SnapshotAck:
+	case *wire.Gossip:
+		n.router.Gossip(from, msg.Leading)
 	}
 	n.carryRouter()
 }

@@ -26,10 +26,23 @@ type counterClient struct {
 	load     *Counters
 	key      string
 	attempt  int // answers to earlier ones come too late
+	busy     bool // a request is in flight
 	stopped  bool
 	floor    int64 // acknowledged
 	unknown  int64 // may have been applied or not
 	verified bool
+	history  []string // the last few things that happened, for the failure's message
+}
+
+// historyLength is how much a failure tells of what led to it.
+const historyLength = 16
+
+func (cl *counterClient) remember(format string, args ...any) {
+	c := cl.load.cluster
+	if len(cl.history) == historyLength {
+		cl.history = append(cl.history[:0], cl.history[1:]...)
+	}
+	cl.history = append(cl.history, fmt.Sprintf("\n  %v %s", c.Now(), fmt.Sprintf(format, args...)))
 }
 
 // clientPatience is how long a client waits before it believes that its node is gone.
@@ -53,14 +66,23 @@ func (l *Counters) Stop() {
 	}
 }
 
-// Verify reads every counter through a live node and compares. It retries until each has an answer.
+// Verify reads every counter through a live node and compares, once the requests in flight have ended. It
+// retries until each has an answer.
 func (l *Counters) Verify(patience time.Duration) error {
+	if err := l.await("requests in flight did not end", patience, func(cl *counterClient) bool { return !cl.busy }); err != nil {
+		return err
+	}
 	for _, cl := range l.clients {
 		cl.verify()
 	}
+	return l.await("some counters could not be read", patience, func(cl *counterClient) bool { return cl.verified })
+}
+
+// await lets time pass until every client is done.
+func (l *Counters) await(what string, patience time.Duration, done func(*counterClient) bool) error {
 	all := func() bool {
 		for _, cl := range l.clients {
-			if !cl.verified {
+			if !done(cl) {
 				return false
 			}
 		}
@@ -70,8 +92,8 @@ func (l *Counters) Verify(patience time.Duration) error {
 		return err
 	}
 	if !all() {
-		return fmt.Errorf("seed %d: some counters could not be read within %v after everything was healed",
-			l.cluster.opts.Seed, patience)
+		return fmt.Errorf("seed %d: %s within %v; replicas stand at %v",
+			l.cluster.opts.Seed, what, patience, l.cluster.positions())
 	}
 	return nil
 }
@@ -97,6 +119,8 @@ func (cl *counterClient) act() {
 	}
 	cl.attempt++
 	attempt := cl.attempt
+	cl.busy = true
+	cl.remember("asks %v, kind %d", n.id, op.Kind)
 	b := &router.Batch{Calls: []router.Call{{Operation: op}}}
 	c.queue.after(clientPatience, "patience "+cl.key, func() { cl.giveUp(attempt, op.Kind) })
 	n.Execute(b, func() { cl.answered(attempt, op.Kind, &b.Calls[0].Reply) })
@@ -108,6 +132,8 @@ func (cl *counterClient) giveUp(attempt int, kind command.Kind) {
 		return
 	}
 	cl.attempt++
+	cl.busy = false
+	cl.remember("gives up")
 	if kind.Writes() {
 		cl.unknown++
 		cl.load.Unknown++
@@ -120,6 +146,8 @@ func (cl *counterClient) answered(attempt int, kind command.Kind, reply *command
 		return
 	}
 	cl.attempt++
+	cl.busy = false
+	cl.remember("is told %d %q %d %v (acknowledged %d, unknown %d)", reply.Kind, reply.Bulk, reply.Int, reply.Err, cl.floor, cl.unknown)
 	switch {
 	case reply.Kind != command.ReplyError && kind.Writes():
 		cl.load.Acknowledged++
@@ -164,8 +192,8 @@ func (cl *counterClient) checkRead(reply *command.Reply) {
 // check compares a value with what can be: all that was acknowledged, some of what is unknown.
 func (cl *counterClient) check(what string, value int64) {
 	if value < cl.floor || value > cl.floor+cl.unknown {
-		cl.load.cluster.fail(fmt.Errorf("%s of %s gives %d: acknowledged %d, unknown %d",
-			what, cl.key, value, cl.floor, cl.unknown))
+		cl.load.cluster.fail(fmt.Errorf("%s of %s gives %d: acknowledged %d, unknown %d%v",
+			what, cl.key, value, cl.floor, cl.unknown, cl.history))
 	}
 }
 

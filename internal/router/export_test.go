@@ -1,0 +1,4 @@
+package router
+
+// Held returns how many groups the router keeps.
+func (r *Router) Held() int { return len(r.active) }
