@@ -24,8 +24,9 @@ const (
 	DefaultWriteTimeout = 30 * time.Second
 
 	// DefaultMaxInputBytes bounds the memory of incomplete commands over all connections of a server; a
-	// connection over it waits for others to finish theirs. It is a quarter of what a node may use.
-	DefaultMaxInputBytes = 256 << 20
+	// connection over it waits for others to finish theirs. The largest command fits, and two ports take at
+	// most a quarter of what a node may use.
+	DefaultMaxInputBytes = 128 << 20
 
 	// maxBatchCommands bounds a batch: beyond a thousand commands packing gains nothing, and the commands
 	// behind them would only wait longer for the first reply.
@@ -89,7 +90,7 @@ type Config struct {
 
 	// The following have defaults, used when they are zero.
 	MaxConnections int
-	MaxInputBytes  int // At least twice the largest command, or that can never be received.
+	MaxInputBytes  int // At least twice the largest value, or that can never be received.
 	InputWait      time.Duration
 	IdleAfter      time.Duration
 	WriteTimeout   time.Duration
