@@ -88,7 +88,7 @@ func TestCrash(t *testing.T) {
 				acked: newModel(), crashes: &crashes, torn: &torn,
 			}
 			c.inFlight = c.acked
-			if err := c.run(400); err != nil {
+			if err := c.run(250); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		})
