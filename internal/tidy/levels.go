@@ -73,6 +73,7 @@ var Packages = map[string]Rule{
 	"internal/router":     {Level: 6, Pure: true},
 	"internal/controller": {Level: 6, Pure: true},
 
+	"client":           {Level: 7, Goroutines: true}, // beneath bench and load, which are made of its connections
 	"internal/node":    {Level: 7, Goroutines: true},
 	"internal/backup":  {Level: 7, Goroutines: true},
 	"internal/console": {Level: 7},
@@ -80,7 +81,8 @@ var Packages = map[string]Rule{
 	"internal/server":       {Level: 8, Goroutines: true},
 	"internal/admin":        {Level: 8, Goroutines: true},
 	"internal/localcluster": {Level: 8, Goroutines: true},
-	"client":                {Level: 8, Goroutines: true},
+	"internal/bench":        {Level: 8, Goroutines: true},
+	"internal/load":         {Level: 8, Goroutines: true},
 
 	"cmd/katakv":               {Level: 9, Goroutines: true},
 	"internal/figures/measure": {Level: 9},
@@ -92,6 +94,13 @@ var Packages = map[string]Rule{
 	// Tests of the whole, outside the product; helper programs in them are mains.
 	"test/e2e":   {Level: 10, Goroutines: true, TestHelp: true},
 	"test/chaos": {Level: 10, Goroutines: true, TestHelp: true},
+
+	// The comparison with Redis, and test data.
+	"bench":              {Level: 9, Goroutines: true, TestHelp: true, OnlyFrom: []string{"bench/compare"}},
+	"bench/compare":      {Level: 10, TestHelp: true},
+	"test/realdata":      {Level: 9, TestHelp: true, OnlyFrom: []string{"test/realdata/dump"}},
+	"test/realdata/dump": {Level: 10, TestHelp: true},
+	"test/compat":        {Level: 10, TestHelp: true},
 }
 
 // Owner says who may import a dependency: an import path and everything below it, unless a longer path has
