@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"context"
-
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/placement"
@@ -20,12 +18,12 @@ type Backend interface {
 	// Replicas returns a row for every replica on this node; nil while it waits for a cluster or stops.
 	Replicas() []core.Status
 
-	// Node returns what is known about the node itself.
-	Node() NodeInfo
+	// NodeInfo returns what is known about the node itself.
+	NodeInfo() NodeInfo
 
-	// Checksums computes a checksum of every replica's state. It takes as long as reading all of it, and ends
-	// early with an error when ctx does.
-	Checksums(ctx context.Context) ([]Checksum, error)
+	// Checksums computes a checksum of every replica's state, from one engine snapshot. It takes as long as
+	// reading all of it.
+	Checksums() ([]Checksum, error)
 
 	// Metrics returns what the node counts. Names are whole, such as "katakv_log_syncs_total".
 	Metrics() []Metric
@@ -55,8 +53,7 @@ type Checksum struct {
 	Shard    katakv.ShardID   `json:"shard"`
 	Replica  katakv.ReplicaID `json:"replica"`
 	Applied  katakv.Index     `json:"applied"`
-	Checksum string           `json:"checksum"` // hexadecimal
-	Keys     int64            `json:"keys"`
+	Checksum string           `json:"checksum"` // 16 hexadecimal digits
 }
 
 // Metric is one number at one moment.

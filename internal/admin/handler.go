@@ -1,11 +1,11 @@
 package admin
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/katakv/katakv"
 )
@@ -47,7 +47,10 @@ func reading(serve http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-type handler struct{ backend Backend }
+type handler struct {
+	backend Backend
+	summing sync.Mutex // one at a time: each reads all data
+}
 
 // status is the body of /healthz and /readyz.
 type status struct {
@@ -68,7 +71,7 @@ func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (h *handler) node(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, h.backend.Node())
+	writeJSON(w, http.StatusOK, h.backend.NodeInfo())
 }
 
 func (h *handler) cluster(w http.ResponseWriter, _ *http.Request) {
@@ -86,10 +89,13 @@ func (h *handler) replicas(w http.ResponseWriter, _ *http.Request) {
 	}{newReplicaRows(h.backend.Replicas())})
 }
 
-func (h *handler) checksums(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), checksumTimeout)
-	defer cancel()
-	sums, err := h.backend.Checksums(ctx)
+func (h *handler) checksums(w http.ResponseWriter, _ *http.Request) {
+	if !h.summing.TryLock() {
+		writeCode(w, katakv.CodeTryAgain, "checksums are being computed for another request: try again later")
+		return
+	}
+	defer h.summing.Unlock()
+	sums, err := h.backend.Checksums()
 	if err != nil {
 		var coded *katakv.Error
 		if errors.As(err, &coded) {

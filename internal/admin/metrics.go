@@ -37,7 +37,7 @@ func (*collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect sends the present values.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	info := c.backend.Node()
+	info := c.backend.NodeInfo()
 	send := func(m Metric) {
 		kind := prometheus.GaugeValue
 		if m.Counter {

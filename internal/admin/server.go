@@ -23,10 +23,8 @@ const (
 	readTimeout       = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 
-	// writeTimeout covers the slowest answer, checksums over all data, and checksumTimeout ends before it so
-	// that the client hears why.
-	writeTimeout    = 5*time.Minute + 10*time.Second
-	checksumTimeout = 5 * time.Minute
+	// writeTimeout covers the slowest answer, checksums over all data.
+	writeTimeout = 5 * time.Minute
 
 	// stopTimeout is how long Stop lets requests finish; none that matters takes longer.
 	stopTimeout = 2 * time.Second
