@@ -175,6 +175,9 @@ func (n *Node) transportConfig() transport.Config {
 
 // resolve finds where another node listens for peers.
 func (n *Node) resolve(id katakv.NodeID) (string, bool) {
+	if address, ok := n.moved.Load(id); ok {
+		return address.(string), true
+	}
 	node := n.Topology().Node(id)
 	if node == nil {
 		return "", false

@@ -43,6 +43,8 @@ type Node struct {
 	machinery  atomic.Pointer[machinery] // nil while the node waits for a cluster
 	gossipSoon atomic.Bool
 	readOnly   atomic.Bool // the disk is nearly full
+	// moved holds the peer addresses (NodeID to string) of nodes that told them themselves.
+	moved sync.Map
 
 	group    *group
 	failed   chan error // holds the first failure

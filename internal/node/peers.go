@@ -77,7 +77,7 @@ func (n *Node) gossip() {
 		return
 	}
 	n.routerMu.Lock()
-	g := &wire.Gossip{Epoch: t.Map.Epoch, Leading: n.router.Leading()}
+	g := &wire.Gossip{Epoch: t.Map.Epoch, Leading: n.router.Leading(), Peer: n.cfg.Advertised.Peer}
 	n.routerMu.Unlock()
 	for i := range t.Map.Nodes {
 		if id := t.Map.Nodes[i].ID; id != t.Self {
@@ -89,6 +89,11 @@ func (n *Node) gossip() {
 func (n *Node) receiveGossip(from katakv.NodeID, g *wire.Gossip) {
 	if epoch := n.Topology().Map.Epoch; g.Epoch > epoch {
 		n.transport.Send(from, &wire.MapRequest{Epoch: epoch}) // lost: the next gossip asks again
+	}
+	if here, ok := n.resolve(from); ok && here != g.Peer && g.Peer != "" {
+		// It moved, and cannot tell the map before others can answer it.
+		n.moved.Store(from, g.Peer)
+		n.transport.Refresh(from)
 	}
 	n.withRouter(func(r *router.Router) { r.Gossip(from, g.Leading) })
 }

@@ -223,7 +223,7 @@ func (r *Replica) HasWork() bool {
 	if r.installing {
 		return false
 	}
-	return (len(r.proposals.queue) > 0 && !r.stalled) || r.reads.startable() || r.raft.HasReady()
+	return (len(r.proposals.queue) > 0 && !r.stalled) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
@@ -232,8 +232,10 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 		return nil
 	}
 	r.propose()
-	if context, ok := r.reads.next(); ok {
-		r.raft.ReadIndex(context)
+	if r.mayConfirm() {
+		if context, ok := r.reads.next(); ok {
+			r.raft.ReadIndex(context)
+		}
 	}
 	if !r.raft.HasReady() {
 		return nil
@@ -253,6 +255,11 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	}
 	return nil
 }
+
+// mayConfirm reports whether reads may ask for the commit index: this replica leads and has applied an entry of
+// its own term, before which its commit index can be behind what earlier leaders acknowledged. Raft checks that
+// too, except in a group with a single voter, whose commit index after a restart is behind its log.
+func (r *Replica) mayConfirm() bool { return r.leads && r.machine.Meta().AppliedTerm == r.term }
 
 // propose packs queued requests into entries until Raft takes no more.
 func (r *Replica) propose() {

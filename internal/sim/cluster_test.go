@@ -58,6 +58,7 @@ func storm(t *testing.T, seed uint64) uint64 {
 	if draw.IntN(4) == 0 {
 		opts.Nodes, opts.Replicas = 5, 1+2*draw.IntN(3)
 	}
+	t.Logf("%+v", opts)
 	c, err := sim.New(opts)
 	must(t, err)
 	defer c.Close()
@@ -84,7 +85,9 @@ func strike(t *testing.T, c *sim.Cluster, draw *rand.Rand, nodes int) {
 	t.Helper()
 	victim := draw.IntN(nodes)
 	n := c.Node(victim)
-	switch draw.IntN(8) {
+	blow := draw.IntN(8)
+	t.Logf("%v: node %d: %d", c.Now(), victim+1, blow)
+	switch blow {
 	case 0, 1:
 		if n.Up() {
 			n.Crash()

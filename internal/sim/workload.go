@@ -25,7 +25,7 @@ type Counters struct {
 type counterClient struct {
 	load     *Counters
 	key      string
-	attempt  int // answers to earlier ones come too late
+	attempt  int  // answers to earlier ones come too late
 	busy     bool // a request is in flight
 	stopped  bool
 	floor    int64 // acknowledged

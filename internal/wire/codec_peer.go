@@ -93,7 +93,7 @@ func (d *decoder) reply() command.Reply {
 
 // A Gossip is
 //
-//	kind epoch count (uvarints), then shard term (uvarints) for each
+//	kind epoch count (uvarints), then shard term (uvarints) for each, then peer(text)
 func appendGossip(dst []byte, m *Gossip) []byte {
 	dst = append(dst, byte(kindGossip))
 	dst = binary.AppendUvarint(dst, uint64(m.Epoch))
@@ -102,7 +102,7 @@ func appendGossip(dst []byte, m *Gossip) []byte {
 		dst = binary.AppendUvarint(dst, uint64(l.Shard))
 		dst = binary.AppendUvarint(dst, uint64(l.Term))
 	}
-	return dst
+	return appendText(dst, m.Peer)
 }
 
 func decodeGossip(d *decoder) Message {
@@ -114,6 +114,7 @@ func decodeGossip(d *decoder) Message {
 	for range count {
 		m.Leading = append(m.Leading, Leading{Shard: katakv.ShardID(d.uvarint()), Term: katakv.Term(d.uvarint())})
 	}
+	m.Peer = d.text()
 	return m
 }
 

@@ -87,6 +87,8 @@ func (*ForwardReply) Class() Class { return ClassBulk }
 type Gossip struct {
 	Epoch   katakv.Epoch
 	Leading []Leading
+	// Peer is where the sender is to be reached, which the map may not know yet.
+	Peer string
 }
 
 // Leading says that the sender leads a shard in a term.

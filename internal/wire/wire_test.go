@@ -102,7 +102,7 @@ func messages(rng *rand.Rand) []wire.Message {
 			{Kind: command.ReplyArray, Array: []command.Reply{{}, command.OKReply()}},
 		}},
 		&wire.ForwardReply{ID: number(), Index: 1, Err: failure},
-		&wire.Gossip{Epoch: katakv.Epoch(number()), Leading: []wire.Leading{{Shard: 1, Term: katakv.Term(number())}, {Shard: 5, Term: 2}}},
+		&wire.Gossip{Epoch: katakv.Epoch(number()), Leading: []wire.Leading{{Shard: 1, Term: katakv.Term(number())}, {Shard: 5, Term: 2}}, Peer: "10.0.0.9:7100"},
 		&wire.MapRequest{Epoch: katakv.Epoch(number())},
 		&wire.MapReply{Map: drawBytes(rng)},
 		&wire.SnapshotChunk{
