@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -47,8 +48,9 @@ func (f *dataFlags) do(ctx context.Context, args ...any) (client.Value, error) {
 // write sends one command that writes, and says in its error what became of it.
 func (f *dataFlags) write(ctx context.Context, args ...any) (client.Value, error) {
 	value, err := f.do(ctx, args...)
-	if err == nil {
-		return value, nil
+	var answered *client.ReplyError
+	if err == nil || errors.As(err, &answered) { // the node's own error says it
+		return value, err
 	}
 	if client.OutcomeOf(err) == katakv.OutcomeUnknown {
 		return value, fmt.Errorf("%w (the write may or may not have been applied)", err)
