@@ -26,7 +26,7 @@ const (
 
 // Options of a connection. The zero value is good.
 type Options struct {
-	// Timeout bounds the dial, each Flush and each wait for a reply, besides the context. Zero means
+	// Timeout bounds the dial, each Flush and each wait for a reply (to within an eighth), besides the context. Zero means
 	// [DefaultTimeout], a negative value none.
 	Timeout time.Duration
 
@@ -47,7 +47,8 @@ type Conn struct {
 	text    []byte   // scratch of Send
 	parser  *resp.ReplyParser
 
-	watched <-chan struct{} // Done of the context whose end interrupts the socket; see watch
+	watched  <-chan struct{} // Done of the context whose end interrupts the socket; see watch
+	deadline time.Time       // the socket's, unless an end of a context brought it forward
 
 	mu struct {
 		sync.Mutex
@@ -105,7 +106,7 @@ func (c *Conn) Err() error {
 
 // Close ends the connection; a call that waits returns. Closing twice is fine. The result is always nil.
 func (c *Conn) Close() error {
-	c.closeWith(&ConnError{Addr: c.addr, Doing: "close", Err: ErrClosed})
+	_ = c.closeWith(&ConnError{Addr: c.addr, Doing: "close", Err: ErrClosed})
 	return nil
 }
 

@@ -21,7 +21,9 @@ func (c *Conn) begin(ctx context.Context) error {
 		// Nothing was written or read: the connection stays as it is.
 		return err
 	}
-	c.watch(ctx)
+	if c.watch(ctx) {
+		c.deadline = time.Time{}
+	}
 	deadline, ok := ctx.Deadline()
 	if c.timeout > 0 {
 		if limit := time.Now().Add(c.timeout); !ok || limit.Before(deadline) {
@@ -31,6 +33,12 @@ func (c *Conn) begin(ctx context.Context) error {
 	if !ok {
 		deadline = time.Time{}
 	}
+	// Setting a deadline costs as much as half a small write. One that was set a moment ago will do: the wait
+	// then ends early by at most an eighth of the timeout.
+	if early := deadline.Sub(c.deadline); !c.deadline.IsZero() && ok && early >= 0 && early < c.timeout/8 {
+		return nil
+	}
+	c.deadline = deadline
 	return c.setDeadline(ctx, deadline)
 }
 
@@ -45,11 +53,11 @@ func (c *Conn) setDeadline(ctx context.Context, deadline time.Time) error {
 }
 
 // watch makes the end of ctx interrupt the socket. Calls in a row usually bring the same context, which then
-// costs nothing.
-func (c *Conn) watch(ctx context.Context) {
+// costs nothing. It reports whether ctx is another than before.
+func (c *Conn) watch(ctx context.Context) (changed bool) {
 	done := ctx.Done()
 	if c.watched == done {
-		return
+		return false
 	}
 	c.watched = done
 	c.mu.Lock()
@@ -61,7 +69,7 @@ func (c *Conn) watch(ctx context.Context) {
 		c.mu.stopWatched = nil
 	}
 	if done == nil || c.mu.closed != nil {
-		return
+		return true
 	}
 	c.mu.stopWatched = context.AfterFunc(ctx, func() {
 		c.mu.Lock()
@@ -70,6 +78,7 @@ func (c *Conn) watch(ctx context.Context) {
 			_ = c.net.SetDeadline(past)
 		}
 	})
+	return true
 }
 
 // read gets more bytes when the parser wants them; any other error of the parser ends the connection.
