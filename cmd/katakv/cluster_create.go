@@ -49,11 +49,13 @@ The number of shards, of replicas and the largest value hold for the whole clust
 	flags.StringVar(&f.maxValue, "max-value-bytes", "", "largest value that clients may store, up to 64MiB (default 8MiB)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	addJSONFlag(cmd, &f.asJSON)
-	_ = cmd.MarkFlagRequired("peers") // it exists
 	return cmd
 }
 
 func (f *createFlags) run(cmd *cobra.Command) error {
+	if len(f.options.Peers) == 0 {
+		return usagef("name the nodes: --peers HOST:PORT,...")
+	}
 	var err error
 	if f.options.MaxValueBytes, err = parseMaxValue(f.maxValue); err != nil {
 		return err
