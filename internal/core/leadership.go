@@ -3,8 +3,10 @@ package core
 import "github.com/katakv/katakv"
 
 const (
-	// balanceTicks is how often a leader looks whether the node that should lead its shard can take over.
-	balanceTicks = 20
+	// balanceTicks is how often a leader looks whether the node that should lead its shard can take over. It is
+	// prime, because Raft forgets who was recently active once each election timeout: a multiple of that would
+	// look just then every time.
+	balanceTicks = 23
 	// startTicks is how long after its start a core lets the replica that should lead campaign early, and
 	// startCampaignTicks how often. Followers of a living leader refuse such a campaign (PreVote), so it costs
 	// nothing but saves a fresh cluster one election timeout.
