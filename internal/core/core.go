@@ -24,8 +24,9 @@ const (
 
 	// DefaultWindowBytes is the memory for log entries that followers may still need, all shards together.
 	DefaultWindowBytes = 64 << 20
-	// minReplicaWindowBytes keeps a window useful however many shards share the budget.
-	minReplicaWindowBytes = 64 << 10
+	// minReplicaWindowBytes keeps a window useful, some twenty small entries, however many shards share the
+	// budget.
+	minReplicaWindowBytes = 4 << 10
 
 	// DefaultMaxSnapshots bounds the snapshots that one core streams out at a time: each pins engine state.
 	DefaultMaxSnapshots = 4

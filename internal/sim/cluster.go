@@ -59,9 +59,10 @@ type Cluster struct {
 	network *network
 	nodes   []*Node
 
-	trace  hash.Hash64
-	events uint64
-	failed error
+	trace    hash.Hash64
+	events   uint64
+	installs int
+	failed   error
 
 	restoreRand io.Reader
 }
@@ -124,6 +125,9 @@ func (c *Cluster) Now() time.Duration { return c.queue.now }
 
 // Events returns how many events have happened.
 func (c *Cluster) Events() uint64 { return c.events }
+
+// Installs returns how many snapshots have been installed.
+func (c *Cluster) Installs() int { return c.installs }
 
 // Trace returns a hash of everything that has happened so far.
 func (c *Cluster) Trace() uint64 { return c.trace.Sum64() }

@@ -58,7 +58,6 @@ func storm(t *testing.T, seed uint64) uint64 {
 	if draw.IntN(4) == 0 {
 		opts.Nodes, opts.Replicas = 5, 1+2*draw.IntN(3)
 	}
-	t.Logf("%+v", opts)
 	c, err := sim.New(opts)
 	must(t, err)
 	defer c.Close()
@@ -77,6 +76,8 @@ func storm(t *testing.T, seed uint64) uint64 {
 	if load.Acknowledged == 0 {
 		t.Errorf("seed %d: nothing was acknowledged", seed)
 	}
+	t.Logf("%d acknowledged, %d unknown, %d reads, %d snapshots, %v simulated",
+		load.Acknowledged, load.Unknown, load.Reads, c.Installs(), c.Now())
 	return c.Trace()
 }
 
@@ -85,9 +86,7 @@ func strike(t *testing.T, c *sim.Cluster, draw *rand.Rand, nodes int) {
 	t.Helper()
 	victim := draw.IntN(nodes)
 	n := c.Node(victim)
-	blow := draw.IntN(8)
-	t.Logf("%v: node %d: %d", c.Now(), victim+1, blow)
-	switch blow {
+	switch draw.IntN(8) {
 	case 0, 1:
 		if n.Up() {
 			n.Crash()
@@ -157,4 +156,7 @@ func TestLaggingNodeCatchesUpBySnapshot(t *testing.T) {
 	load.Stop()
 	must(t, load.Verify(5*time.Second))
 	must(t, c.AwaitConvergence(20*time.Second))
+	if c.Installs() == 0 {
+		t.Error("it caught up without a snapshot")
+	}
 }

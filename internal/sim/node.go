@@ -315,6 +315,7 @@ func (n *Node) install(in replica.SnapshotInstall) {
 			n.cluster.fail(fmt.Errorf("%v: install: %w", n.id, err))
 			return
 		}
+		n.cluster.installs++
 		n.wake()
 	})
 }
