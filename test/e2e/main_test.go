@@ -19,15 +19,15 @@ import (
 // patience bounds every wait: far longer than anything takes on a busy machine.
 const patience = time.Minute
 
-// binary is the katakv executable under test.
-var binary string
+// executable is the path of the katakv binary under test.
+var executable string
 
 func TestMain(m *testing.M) {
 	os.Exit(testMain(m))
 }
 
 func testMain(m *testing.M) int {
-	if binary = os.Getenv("KATAKV_BIN"); binary != "" {
+	if executable = os.Getenv("KATAKV_BIN"); executable != "" {
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "katakv-e2e-")
@@ -36,8 +36,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary directory
-	binary = filepath.Join(dir, "katakv")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/katakv/katakv/cmd/katakv").CombinedOutput(); err != nil {
+	executable = filepath.Join(dir, "katakv")
+	if out, err := exec.Command("go", "build", "-o", executable, "github.com/katakv/katakv/cmd/katakv").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build katakv: %v\n%s", err, out)
 		return 1
 	}
@@ -47,7 +47,7 @@ func testMain(m *testing.M) int {
 // start starts a local cluster and waits until it is ready; it is stopped with the test. dir may be empty.
 func start(t *testing.T, options localcluster.Options) *localcluster.Cluster {
 	t.Helper()
-	options.Binary = binary
+	options.Binary = executable
 	if options.Dir == "" {
 		options.Dir = t.TempDir()
 	}
@@ -125,12 +125,12 @@ type result struct {
 	stdout, stderr string
 }
 
-// katakv runs the binary to its end.
-func katakv(t *testing.T, args ...string) result {
+// runKatakv runs the binary to its end.
+func runKatakv(t *testing.T, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, executable, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -144,7 +144,7 @@ func katakv(t *testing.T, args ...string) result {
 // wantFailure runs the binary and checks its exit code and words of its error.
 func wantFailure(t *testing.T, code int, words string, args ...string) {
 	t.Helper()
-	r := katakv(t, args...)
+	r := runKatakv(t, args...)
 	if r.code != code || !strings.Contains(r.stderr, words) {
 		t.Errorf("katakv %s: got exit code %d and %q, want %d and %q", strings.Join(args, " "), r.code, r.stderr, code, words)
 	}

@@ -33,10 +33,10 @@ func TestBadFlags(t *testing.T) {
 	}
 	wantFailure(t, 1, "start the node with katakv serve", "cluster", "create", "--peers", "127.0.0.1:1", "--yes")
 	wantFailure(t, 1, "--addr", "get", "k", "--addr", "127.0.0.1:1")
-	if r := katakv(t, "--help"); r.code != 0 || !strings.Contains(r.stdout, "katakv up") {
+	if r := runKatakv(t, "--help"); r.code != 0 || !strings.Contains(r.stdout, "katakv up") {
 		t.Errorf("katakv --help: got %+v", r)
 	}
-	if r := katakv(t, "version", "--json"); r.code != 0 || !strings.Contains(r.stdout, `"version":`) {
+	if r := runKatakv(t, "version", "--json"); r.code != 0 || !strings.Contains(r.stdout, `"version":`) {
 		t.Errorf("katakv version: got %+v", r)
 	}
 }

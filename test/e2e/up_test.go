@@ -41,7 +41,7 @@ type up struct {
 // startUp runs `katakv up --json` and waits for its line. The process is killed with the test at the latest.
 func startUp(t *testing.T, args ...string) *up {
 	t.Helper()
-	u := &up{cmd: exec.Command(binary, append([]string{"up", "--json"}, args...)...), more: make(chan string, 1)}
+	u := &up{cmd: exec.Command(executable, append([]string{"up", "--json"}, args...)...), more: make(chan string, 1)}
 	var stderr bytes.Buffer
 	u.cmd.Stderr = &stderr
 	stdout, err := u.cmd.StdoutPipe()
@@ -115,13 +115,13 @@ func TestUpIsReady(t *testing.T) {
 			t.Errorf("node %d is described as %+v", i+1, n)
 		}
 		wantGet(t, n.Plain, "user:101", value)
-		if r := katakv(t, "get", "user:101", "--addr", n.Plain); r.code != 0 || r.stdout != value {
+		if r := runKatakv(t, "get", "user:101", "--addr", n.Plain); r.code != 0 || r.stdout != value {
 			t.Errorf("katakv get: got %+v, want %s", r, value)
 		}
 		if shown := do(t, dial(t, n.Cluster), "CLUSTER", "INFO").Text(); !strings.Contains(shown, "cluster_state:ok") {
 			t.Errorf("CLUSTER INFO at node %d: %s", n.ID, shown)
 		}
-		if r := katakv(t, "cluster", "status", "--addr", n.HTTP); r.code != 0 || !strings.Contains(r.stdout, "ready") {
+		if r := runKatakv(t, "cluster", "status", "--addr", n.HTTP); r.code != 0 || !strings.Contains(r.stdout, "ready") {
 			t.Errorf("cluster status: got %+v", r)
 		}
 	}
@@ -163,17 +163,17 @@ func TestKilledNodeStaysDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() error {
-		if r := katakv(t, "get", "k", "--addr", u.Nodes[0].Plain); r.stdout != "v" {
+		if r := runKatakv(t, "get", "k", "--addr", u.Nodes[0].Plain); r.stdout != "v" {
 			return fmt.Errorf("get: %+v", r)
 		}
 		return nil
 	})
-	byHand := exec.Command(binary, u.Nodes[2].Args...)
+	byHand := exec.Command(executable, u.Nodes[2].Args...)
 	if err := byHand.Start(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() error {
-		if r := katakv(t, "get", "k", "--addr", u.Nodes[2].Plain); r.stdout != "v" {
+		if r := runKatakv(t, "get", "k", "--addr", u.Nodes[2].Plain); r.stdout != "v" {
 			return fmt.Errorf("get at the node started by hand: %+v", r)
 		}
 		return nil
@@ -198,7 +198,7 @@ func TestRestartBringsANodeBack(t *testing.T) {
 		if syscall.Kill(u.Nodes[0].PID, 0) == nil {
 			return fmt.Errorf("process %d still lives", u.Nodes[0].PID)
 		}
-		if r := katakv(t, "put", "k", "v", "--addr", u.Nodes[0].Plain); r.code != 0 {
+		if r := runKatakv(t, "put", "k", "v", "--addr", u.Nodes[0].Plain); r.code != 0 {
 			return fmt.Errorf("put at the restarted node: %+v", r)
 		}
 		return nil
