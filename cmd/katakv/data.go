@@ -41,7 +41,7 @@ func (f *dataFlags) do(ctx context.Context, args ...any) (client.Value, error) {
 	if err != nil {
 		return client.Value{}, fmt.Errorf("%w; name the plain port of a running node with --addr", err)
 	}
-	defer conn.Close() //nolint:errcheck // the answer is in
+	defer conn.Close()
 	return conn.Do(ctx, args...)
 }
 

@@ -31,7 +31,7 @@ func newReadyLine(c *localcluster.Cluster) readyLine {
 	line := readyLine{Ready: true}
 	for _, n := range c.Nodes {
 		line.Nodes = append(line.Nodes, readyNode{
-			ID: n.ID, PID: n.PID(), Peer: n.Peer, Cluster: n.Addresses.Cluster, Plain: n.Plain, HTTP: n.HTTP, Data: n.Data, Args: n.Args(),
+			ID: n.ID, PID: n.PID(), Peer: n.Peer, Cluster: n.Cluster, Plain: n.Plain, HTTP: n.HTTP, Data: n.Data, Args: n.Args(),
 		})
 	}
 	return line
@@ -47,7 +47,7 @@ func writeReady(w io.Writer, c *localcluster.Cluster, took time.Duration) error 
 	_, _ = fmt.Fprintf(t, "The cluster is %s and ready after %.1f s.\n\n", what, took.Seconds())
 	_, _ = fmt.Fprintln(t, "NODE\tPID\tPLAIN\tCLUSTER\tHTTP\tPEER\tLOG")
 	for _, n := range c.Nodes {
-		_, _ = fmt.Fprintf(t, "n%d\t%d\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.PID(), n.Plain, n.Addresses.Cluster, n.HTTP, n.Peer, n.Log)
+		_, _ = fmt.Fprintf(t, "n%d\t%d\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.PID(), n.Plain, n.Cluster, n.HTTP, n.Peer, n.Log)
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the nodes: %w", err)
@@ -64,7 +64,7 @@ Try:
   kill -9 %d                                          # and watch the others take over
 Ctrl-C stops all nodes.
 
-`, port(first.Plain), port(last.Plain), port(first.Addresses.Cluster), last.Plain, first.HTTP, first.HTTP, last.PID())
+`, port(first.Plain), port(last.Plain), port(first.Cluster), last.Plain, first.HTTP, first.HTTP, last.PID())
 	return err
 }
 

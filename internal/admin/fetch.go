@@ -37,7 +37,7 @@ func fetch(ctx context.Context, address, path string, into any) error {
 		}
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // the answer is in
+	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)

@@ -312,5 +312,8 @@ func (n *Node) exitError(p *process) error {
 	if strings.Contains(tail, syscall.EADDRINUSE.Error()) {
 		return fmt.Errorf("node %d: %w: %s", n.ID, errPortTaken, tail)
 	}
-	return fmt.Errorf("node %d ended (%v); the end of its log %s:\n%s", n.ID, p.err, n.Log, tail)
+	if p.err == nil { // it stopped in order, which was not asked for
+		return fmt.Errorf("node %d stopped; the end of its log %s:\n%s", n.ID, n.Log, tail)
+	}
+	return fmt.Errorf("node %d ended (%w); the end of its log %s:\n%s", n.ID, p.err, n.Log, tail)
 }

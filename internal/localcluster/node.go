@@ -50,7 +50,7 @@ func (p *process) ended() bool {
 func (n *Node) Args() []string {
 	return append([]string{
 		"serve", "--data", n.Data,
-		"--peer-listen", n.Peer, "--cluster-listen", n.Addresses.Cluster, "--plain-listen", n.Plain, "--http-listen", n.HTTP,
+		"--peer-listen", n.Peer, "--cluster-listen", n.Cluster, "--plain-listen", n.Plain, "--http-listen", n.HTTP,
 	}, n.cluster.options.ServeArgs...)
 }
 
@@ -110,7 +110,7 @@ func (n *Node) spawn() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the process has its own descriptor
+	defer log.Close()
 	cmd := exec.Command(n.cluster.options.Binary, append(n.Args(), "--stop-on-stdin-eof")...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -195,7 +195,7 @@ func (n *Node) LogTail() string {
 	if err != nil {
 		return ""
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Size() > logTailBytes {
 		_, _ = f.Seek(-logTailBytes, io.SeekEnd)
 	}

@@ -44,7 +44,7 @@ func (n *Node) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // the answer is in
+	defer response.Body.Close()
 	reason, err := io.ReadAll(io.LimitReader(response.Body, maxReasonBytes))
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("node %d is not ready: %s", n.ID, reason)
