@@ -22,6 +22,10 @@ const (
 	// that "*9000000000" is refused before anything is allocated.
 	MaxCommandArgs = 1 << 20
 
+	// MaxReplyBytes bounds the values that one pipeline, or one MGET, reads from one shard at a time: the node
+	// holds them all in memory before the first is sent. Two of the largest values fit.
+	MaxReplyBytes = 2 * MaxValueBytes
+
 	// MaxCommandBytes bounds one command, all arguments together: a value of the largest size and its key.
 	MaxCommandBytes = MaxValueBytes + MaxKeyBytes + 4096
 )

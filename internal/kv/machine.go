@@ -47,11 +47,25 @@ func (m *Machine) Meta() *Meta { return &m.meta }
 // and the next Apply, or a snapshot of such a moment. Keys outside the shard's slots are refused with
 // CodeNotLeader. The reply's slices belong to the caller.
 func (m *Machine) Read(r engine.Reader, op *command.Operation) command.Reply {
+	return m.read(&view{reader: r, room: katakv.MaxReplyBytes}, op)
+}
+
+// ReadAll is Read of several operations. Together their values take at most katakv.MaxReplyBytes: those for
+// which there is no room are refused with CodeTooLarge.
+func (m *Machine) ReadAll(r engine.Reader, ops []command.Operation) []command.Reply {
+	v := view{reader: r, room: katakv.MaxReplyBytes}
+	replies := make([]command.Reply, len(ops))
+	for i := range ops {
+		replies[i] = m.read(&v, &ops[i])
+	}
+	return replies
+}
+
+func (m *Machine) read(v *view, op *command.Operation) command.Reply {
 	if op.Kind.Writes() {
 		return command.ErrorReply(katakv.Errorf(katakv.CodeInternal, "operation of kind %d is no read", op.Kind))
 	}
-	v := view{reader: r}
-	reply, err := m.answer(&v, op)
+	reply, err := m.answer(v, op)
 	if err != nil {
 		return command.ErrorReply(katakv.Errorf(katakv.CodeInternal, "%v", err))
 	}
@@ -108,6 +122,9 @@ func readMGet(v *view, op *command.Operation) (command.Reply, error) {
 		if array[i], err = v.bulk(key); err != nil {
 			return command.Reply{}, err
 		}
+		if array[i].Kind == command.ReplyError {
+			return array[i], nil
+		}
 	}
 	return command.Reply{Kind: command.ReplyArray, Array: array}, nil
 }
@@ -137,7 +154,13 @@ type view struct {
 	overlay map[string]change
 	// key is room for building engine keys.
 	key []byte
+	// room is how many bytes of values the replies may still take.
+	room int
 }
+
+// errNoRoom refuses a read whose value has no room among the replies.
+var errNoRoom = &katakv.Error{Code: katakv.CodeTooLarge, Message: fmt.Sprintf(
+	"the values read together take more than %d MiB: read fewer keys at a time", katakv.MaxReplyBytes>>20)}
 
 // change is a record written or deleted in this entry. Its value aliases the entry.
 type change struct {
@@ -171,6 +194,10 @@ func (v *view) bulk(key []byte) (command.Reply, error) {
 	if err != nil || !found {
 		return command.Reply{}, err
 	}
+	if len(r.payload) > v.room {
+		return command.ErrorReply(errNoRoom), nil
+	}
+	v.room -= len(r.payload)
 	return command.BulkReply(r.payload), nil
 }
 

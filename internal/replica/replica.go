@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/invariant"
 	"github.com/katakv/katakv/internal/kv"
@@ -413,10 +412,7 @@ func (r *Replica) Close(out *Output) {
 func (r *Replica) runReads(out *Output) {
 	applied := r.machine.Meta().Applied
 	for _, req := range r.reads.ready(applied) {
-		replies := make([]command.Reply, len(req.Operations))
-		for i := range req.Operations {
-			replies[i] = r.machine.Read(r.cfg.Engine, &req.Operations[i])
-		}
+		replies := r.machine.ReadAll(r.cfg.Engine, req.Operations)
 		out.Completions = append(out.Completions, Completion{Request: req, Index: applied, Replies: replies})
 	}
 }
