@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -97,9 +98,11 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		return err
 	}
 	b := &backend{Node: n, config: cfg, advertised: doors.advertised}
+	var open atomic.Int64 // both Redis ports share the process's descriptors
 	redis := func(l net.Listener, mode router.Mode) *server.Server {
 		return server.New(server.Config{
 			Listener: l, Mode: mode, Backend: redisBackend{n}, Logger: logger, Version: versionString(), MaxInputBytes: memory.InputBytes,
+			Open: &open,
 		})
 	}
 	clusterDoor, plainDoor := redis(doors.cluster, router.Redirect), redis(doors.plain, router.Forward)

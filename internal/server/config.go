@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/katakv/katakv/internal/command"
@@ -90,11 +91,14 @@ type Config struct {
 
 	// The following have defaults, used when they are zero.
 	MaxConnections int
-	MaxInputBytes  int // At least twice the largest value, or that can never be received.
-	InputWait      time.Duration
-	IdleAfter      time.Duration
-	WriteTimeout   time.Duration
-	StopGrace      time.Duration
+	// Open counts connections; servers of one process that share its descriptors share one, and then
+	// MaxConnections is for all of them together.
+	Open          *atomic.Int64
+	MaxInputBytes int // At least twice the largest value, or that can never be received.
+	InputWait     time.Duration
+	IdleAfter     time.Duration
+	WriteTimeout  time.Duration
+	StopGrace     time.Duration
 	// Limits hold as long as the cluster map sets no other value limit.
 	Limits command.Limits
 	// Now reads the wall clock.
@@ -104,6 +108,9 @@ type Config struct {
 // withDefaults fills what is zero.
 func (c Config) withDefaults() Config {
 	invariant.Check(c.Listener != nil && c.Backend != nil && c.Logger != nil, "server: config is incomplete")
+	if c.Open == nil {
+		c.Open = new(atomic.Int64)
+	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
 	}

@@ -133,7 +133,11 @@ func (s *Server) accept(nc net.Conn) {
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.mu.conns) >= s.config.MaxConnections || s.stopping.Load() {
+	if s.stopping.Load() {
+		return false
+	}
+	if s.config.Open.Add(1) > int64(s.config.MaxConnections) {
+		s.config.Open.Add(-1)
 		return false
 	}
 	s.mu.lastID++
@@ -146,6 +150,7 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.mu.conns, c.id)
+	s.config.Open.Add(-1)
 }
 
 // connections returns the open connections by id.

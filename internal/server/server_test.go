@@ -410,6 +410,20 @@ func TestMaxConnections(t *testing.T) {
 	t.Error("the place of a closed connection does not become free")
 }
 
+func TestServersShareConnections(t *testing.T) {
+	var open atomic.Int64
+	share := func(c *server.Config, _ *fakeBackend) { c.MaxConnections, c.Open = 2, &open }
+	one, two := startNode(t, router.Forward, share), startNode(t, router.Redirect, share)
+	connect(t, one.address()).do("PING")
+	connect(t, two.address()).do("PING")
+	for _, n := range []fakeNode{one, two} {
+		refused, err := io.ReadAll(dial(t, n.address()))
+		if err != nil || string(refused) != "-ERR max number of clients reached\r\n" {
+			t.Errorf("got %q, %v", refused, err)
+		}
+	}
+}
+
 func TestStopClosesConnections(t *testing.T) {
 	n := startNode(t, router.Forward, nil)
 	idle := connect(t, n.address())
