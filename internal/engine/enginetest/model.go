@@ -148,7 +148,7 @@ func randomKey(rng *rand.Rand) string { return fmt.Sprintf("k%02d", rng.IntN(100
 func testModel(t *testing.T, e engine.Engine, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var m Model
-	for step := range 250 {
+	for step := range 150 {
 		if rng.IntN(10) == 0 {
 			m.Flush(t, e)
 		}
