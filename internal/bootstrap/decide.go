@@ -46,14 +46,11 @@ func decide(nodes []surveyed, options Options) (*Result, error) {
 	return &Result{Map: m, Existed: active == len(nodes), Resumed: active < len(nodes)}, nil
 }
 
-// plan makes the first map of a new cluster.
-func plan(nodes []surveyed, options Options) (*Result, error) {
+// Plan returns the first map of a new cluster of these nodes, or what is wrong with the options. Options.Peers are
+// not used; the nodes are numbered in their order.
+func Plan(nodes []placement.Node, options Options) (*placement.Map, error) {
 	if options.Cluster == 0 {
 		return nil, errors.New("a new cluster needs an id that is not zero")
-	}
-	members := make([]placement.Node, len(nodes))
-	for i := range nodes {
-		members[i] = placement.Node{Zone: nodes[i].status.Zone, Addresses: nodes[i].status.Addresses}
 	}
 	settings := placement.Settings{Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes}
 	if settings.Replicas == 0 {
@@ -63,7 +60,16 @@ func plan(nodes []surveyed, options Options) (*Result, error) {
 	if shards == 0 {
 		shards = placement.DefaultShards(len(nodes))
 	}
-	m, err := placement.Bootstrap(options.Cluster, members, shards, settings)
+	return placement.Bootstrap(options.Cluster, nodes, shards, settings)
+}
+
+// plan makes the first map of the nodes that were surveyed.
+func plan(nodes []surveyed, options Options) (*Result, error) {
+	members := make([]placement.Node, len(nodes))
+	for i := range nodes {
+		members[i] = placement.Node{Zone: nodes[i].status.Zone, Addresses: nodes[i].status.Addresses}
+	}
+	m, err := Plan(members, options)
 	if err != nil {
 		return nil, err
 	}

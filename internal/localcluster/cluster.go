@@ -128,6 +128,10 @@ func start(ctx context.Context, options Options, kept *layout) (*Cluster, error)
 		if l, err = newLayout(options.Nodes); err != nil {
 			return nil, err
 		}
+		// Find out before anything is started or written.
+		if _, err := bootstrap.Plan(l.members(), options.bootstrap()); err != nil {
+			return nil, fmt.Errorf("plan the cluster: %w", err)
+		}
 	}
 	c := &Cluster{options: options, Resumed: kept != nil, spawner: newSpawner(), stopped: make(chan struct{})}
 	for _, n := range l.Nodes {
@@ -169,18 +173,21 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 func (c *Cluster) create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	peers := make([]string, len(c.Nodes))
-	for i, n := range c.Nodes {
-		peers[i] = n.Peer
+	options := c.options.bootstrap()
+	for _, n := range c.Nodes {
+		options.Peers = append(options.Peers, n.Peer)
 	}
-	_, err := bootstrap.Create(ctx, transport.Ask, bootstrap.Options{
-		Peers: peers, Cluster: NewClusterID(),
-		Shards: c.options.Shards, Replicas: c.options.Replicas, MaxValueBytes: c.options.MaxValueBytes,
-	})
-	if err != nil {
+	if _, err := bootstrap.Create(ctx, transport.Ask, options); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
 	return nil
+}
+
+// bootstrap returns the options of the cluster itself, without its nodes.
+func (o *Options) bootstrap() bootstrap.Options {
+	return bootstrap.Options{
+		Cluster: NewClusterID(), Shards: o.Shards, Replicas: o.Replicas, MaxValueBytes: o.MaxValueBytes,
+	}
 }
 
 // NewClusterID draws an id for a new cluster.

@@ -104,6 +104,15 @@ func newLayout(count int) (*layout, error) {
 	return l, nil
 }
 
+// members returns the nodes as a cluster map has them.
+func (l *layout) members() []placement.Node {
+	nodes := make([]placement.Node, len(l.Nodes))
+	for i, n := range l.Nodes {
+		nodes[i].Addresses = n.Addresses
+	}
+	return nodes
+}
+
 // doors is how many ports a node has.
 const doors = 4
 

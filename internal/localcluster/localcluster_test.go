@@ -99,6 +99,13 @@ func TestStartTellsWhyANodeEnded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no such disk") || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("got %v, want the node's last words", err)
 	}
+	if l, err := readLayout(filepath.Join(dir, "c")); l != nil || err != nil {
+		t.Errorf("a start that failed left %+v, %v", l, err)
+	}
+	_, err = Start(t.Context(), Options{Binary: script, Dir: filepath.Join(dir, "d"), Nodes: 2, Replicas: 3})
+	if _, statErr := os.Stat(filepath.Join(dir, "d", "node-1")); err == nil || !strings.Contains(err.Error(), "3 replicas need") || statErr == nil {
+		t.Errorf("three replicas on two nodes: got %v, and a node was started", err)
+	}
 	if _, err := Start(t.Context(), Options{Binary: filepath.Join(dir, "none"), Dir: filepath.Join(dir, "c"), Nodes: 1}); err == nil {
 		t.Error("a program that is not there was started")
 	}
