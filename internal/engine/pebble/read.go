@@ -37,7 +37,11 @@ func scan(r pebble.Reader, span engine.Span, visit func(key, value []byte) bool)
 }
 
 func bounds(span engine.Span) *pebble.IterOptions {
-	return &pebble.IterOptions{LowerBound: span.Start, UpperBound: span.End}
+	opts := &pebble.IterOptions{UpperBound: span.End}
+	if len(span.Start) > 0 { // Pebble wants nil for no bound, not an empty one
+		opts.LowerBound = span.Start
+	}
+	return opts
 }
 
 // visitAll walks it from its first key and closes it.
