@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -93,14 +94,16 @@ func TestLaggingNodeCatchesUp(t *testing.T) {
 	tests := []struct {
 		name       string
 		valueBytes int
+		bySnapshot bool
+		serve      []string
 		stop, back func(*localcluster.Node) error
 	}{
-		{"killed", 128, (*localcluster.Node).Kill, (*localcluster.Node).Start},
-		{"paused", sized(4096, 1024), (*localcluster.Node).Pause, (*localcluster.Node).Resume},
+		{"killed", 128, false, nil, (*localcluster.Node).Kill, (*localcluster.Node).Start},
+		{"paused", sized(4096, 1024), true, []string{"--memory", "384MiB"}, (*localcluster.Node).Pause, (*localcluster.Node).Resume},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := startFaulty(t, localcluster.Options{ServeArgs: []string{"--memory", "384MiB"}}) // a short log in memory
+			c := startFaulty(t, localcluster.Options{ServeArgs: test.serve})
 			all := &bulk{count: sized(20_000, 200_000), valueBytes: test.valueBytes, prefix: "lag:", seed: require.Seed(t)}
 			lagging := c.Nodes[2]
 			if err := test.stop(lagging); err != nil {
@@ -113,7 +116,27 @@ func TestLaggingNodeCatchesUp(t *testing.T) {
 			}
 			sameChecksums(t, c)
 			figure(t, "time to catch up, node "+test.name, time.Since(began).Seconds(), "s")
+			logged := loggedBytes(t, c.Nodes[0], lagging) / float64(all.count*all.valueBytes)
+			figure(t, "share of the writes in its log, node "+test.name, logged, "")
+			if bySnapshot := logged < 1; bySnapshot != test.bySnapshot {
+				t.Errorf("its log holds %.1f of the writes, want snapshots instead of entries: %v", logged, test.bySnapshot)
+			}
 			all.read(t, lagging)
 		})
 	}
+}
+
+// loggedBytes returns what a node has written to its log since it was started. A node publishes its counters from
+// time to time: those that count a write made now count all that came before it.
+func loggedBytes(t *testing.T, other, n *localcluster.Node) float64 {
+	t.Helper()
+	published := metric(t, n, "katakv_log_records_total")
+	do(t, dial(t, other.Plain), "SET", "marker", "")
+	eventually(t, func() error {
+		if metric(t, n, "katakv_log_records_total") == published {
+			return fmt.Errorf("node %d publishes no new counters", n.ID)
+		}
+		return nil
+	})
+	return metric(t, n, "katakv_log_written_bytes_total")
 }

@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io/fs"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +45,7 @@ func startFaulty(t *testing.T, options localcluster.Options) *localcluster.Clust
 	if testing.Short() {
 		t.Skip("takes long: left out by -short")
 	}
-	dir, err := os.MkdirTemp("", "katakv-"+t.Name()+"-") //nolint:usetesting // kept when the test fails
+	dir, err := os.MkdirTemp("", "katakv-"+strings.ReplaceAll(t.Name(), "/", "-")+"-") //nolint:usetesting // kept when the test fails
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +253,32 @@ func exchangeAll(addr string, numbers []int, exchange func(*client.Conn, []int) 
 		}
 	}
 	return nil
+}
+
+// metric returns the sum of a metric's rows on a node.
+func metric(t *testing.T, n *localcluster.Node, name string) float64 {
+	t.Helper()
+	response, err := http.Get("http://" + n.HTTP + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	sum, found := 0.0, false
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) != 2 || fields[0] != name && !strings.HasPrefix(fields[0], name+"{") {
+			continue
+		}
+		value, err := strconv.ParseFloat(fields[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, found = sum+value, true
+	}
+	if !found {
+		t.Fatalf("node %d has no metric %s", n.ID, name)
+	}
+	return sum
 }
 
 // diskBytes returns what a directory takes on disk, blocks and not lengths: logs are allocated ahead.
