@@ -39,6 +39,7 @@ replicated, so that none of them is missed. Every Redis client is a KataKV clien
 		newPutCommand(),
 		newDelCommand(),
 		newIncrCommand(),
+		newLoadCommand(),
 		newBenchCommand(),
 		newVersionCommand(),
 	)

@@ -24,6 +24,13 @@ func (s *store) setBefore(before func(node int, args []string) string) {
 	s.before = before
 }
 
+func (s *store) has(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.data[key]
+	return ok
+}
+
 // hangUp closes the connection after the command was executed, without a reply.
 const hangUp = "hang up"
 

@@ -145,7 +145,7 @@ func TestResume(t *testing.T) {
 			t.Fatalf("seed %d: position %+v", seed, first.Position)
 		}
 		for i := range first.Lines {
-			if _, ok := s.data[fmt.Sprintf("pkg:p%d", i)]; !ok {
+			if !s.has(fmt.Sprintf("pkg:p%d", i)) {
 				t.Fatalf("seed %d: record %d is before %+v and not there", seed, i, first.Position)
 			}
 		}
