@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	domain "github.com/katakv/katakv"
+	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/localcluster"
 	"github.com/katakv/katakv/internal/require"
 )
@@ -37,7 +37,7 @@ func TestNoAckedWriteLost(t *testing.T) {
 			gap, ok := gaps[s.ID]
 			switch {
 			case !ok: // the meta shard has no writers
-			case s.Leader == domain.NodeID(n.ID):
+			case s.Leader == katakv.NodeID(n.ID):
 				led = append(led, gap)
 			default:
 				others = append(others, gap)

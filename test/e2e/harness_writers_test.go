@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	domain "github.com/katakv/katakv"
+	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/client"
 	"github.com/katakv/katakv/internal/admin"
 	"github.com/katakv/katakv/internal/slot"
@@ -48,11 +48,11 @@ const (
 // told. Its fields belong to its goroutine while it runs, except acked.
 type writer struct {
 	key     string
-	shard   domain.ShardID
+	shard   katakv.ShardID
 	command writeCommand
 
 	acked    atomic.Int64      // acknowledged attempts
-	outcomes []domain.Outcome  // by attempt; attempts count from 1
+	outcomes []katakv.Outcome  // by attempt; attempts count from 1
 	replies  map[int]int64     // of acknowledged attempts: the count, or the length
 	errors   map[string]int    // how often each kind of failure was met
 	examples map[string]string // one text of each
@@ -63,14 +63,14 @@ type writer struct {
 type writers struct {
 	all    []*writer
 	addrs  []string
-	pulses map[domain.ShardID]*pulse
+	pulses map[katakv.ShardID]*pulse
 	stop   chan struct{}
 	group  sync.WaitGroup
 }
 
 // newWriters makes writers on fresh keys; prefix tells the keys of several tests apart.
 func newWriters(view *admin.ClusterView, prefix string) *writers {
-	ws := &writers{pulses: map[domain.ShardID]*pulse{}}
+	ws := &writers{pulses: map[katakv.ShardID]*pulse{}}
 	for _, n := range view.Nodes {
 		ws.addrs = append(ws.addrs, n.Addresses.Plain)
 	}
@@ -221,10 +221,10 @@ func (w *writer) check(value client.Value) error {
 	var acked, unknown, last int
 	for i, outcome := range w.outcomes {
 		switch outcome {
-		case domain.OutcomeApplied:
+		case katakv.OutcomeApplied:
 			acked++
 			last = i + 1
-		case domain.OutcomeUnknown:
+		case katakv.OutcomeUnknown:
 			unknown++
 		}
 	}
@@ -250,7 +250,7 @@ func (w *writer) checkSet(value client.Value, last int) error {
 	if err != nil || number < 1 || number > len(w.outcomes) {
 		return fmt.Errorf("%s holds %v, which nobody wrote", w.key, value)
 	}
-	if number != last && w.outcomes[number-1] != domain.OutcomeUnknown {
+	if number != last && w.outcomes[number-1] != katakv.OutcomeUnknown {
 		return fmt.Errorf("%s holds attempt %d, whose outcome is %v, and attempt %d was acknowledged last",
 			w.key, number, outcomeName(w.outcomes[number-1]), last)
 	}
@@ -292,9 +292,9 @@ func (w *writer) checkRecords(value client.Value) error {
 		switch {
 		case seen[number]:
 			return fmt.Errorf("%s holds attempt %d twice", w.key, number)
-		case outcome == domain.OutcomeNotApplied:
+		case outcome == katakv.OutcomeNotApplied:
 			return fmt.Errorf("%s holds attempt %d, whose reply said that it was not applied", w.key, number)
-		case outcome == domain.OutcomeApplied && w.replies[number] != int64(end):
+		case outcome == katakv.OutcomeApplied && w.replies[number] != int64(end):
 			return fmt.Errorf("%s holds attempt %d up to byte %d, and its reply said %d", w.key, number, end, w.replies[number])
 		}
 		seen[number] = true
@@ -307,7 +307,7 @@ func (w *writer) checkRecords(value client.Value) error {
 	return nil
 }
 
-func outcomeName(o domain.Outcome) string {
+func outcomeName(o katakv.Outcome) string {
 	return [...]string{"not applied", "applied", "unknown"}[o]
 }
 
@@ -374,8 +374,8 @@ func (p *pulse) take() time.Duration {
 }
 
 // takeGaps returns the longest gap of each shard since the last call.
-func (ws *writers) takeGaps() map[domain.ShardID]time.Duration {
-	gaps := map[domain.ShardID]time.Duration{}
+func (ws *writers) takeGaps() map[katakv.ShardID]time.Duration {
+	gaps := map[katakv.ShardID]time.Duration{}
 	for id, p := range ws.pulses {
 		gaps[id] = p.take()
 	}
