@@ -129,6 +129,9 @@ func (f *loadFlags) runWrite(ctx context.Context, in io.Reader, display *loadDis
 	}
 	began := time.Now()
 	progress, err := load.Write(ctx, buffered, f.config)
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
 	display.end()
 	took := time.Since(began)
 	if err == nil {

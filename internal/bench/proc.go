@@ -119,8 +119,8 @@ func (m *meter) read() (reading, error) {
 	return r, err
 }
 
-// spent fills in what was used between two readings.
-func (r *Result) spent(before, after reading) error {
+// spent fills in what was used between two readings, which lie a little less or more apart than the measured time.
+func (r *Result) spent(before, after reading, apart time.Duration) error {
 	var servers time.Duration
 	for i := range after.servers {
 		from, to := before.servers[i], after.servers[i]
@@ -133,11 +133,11 @@ func (r *Result) spent(before, after reading) error {
 		})
 		r.ServerRSSBytes += to.rssBytes
 	}
-	r.ServerCores = servers.Seconds() / r.Seconds
-	r.ClientCores = (after.self - before.self).Seconds() / r.Seconds
-	r.OtherCores = (after.busy-before.busy).Seconds()/r.Seconds - r.ServerCores - r.ClientCores
+	r.ServerCores = servers.Seconds() / apart.Seconds()
+	r.ClientCores = (after.self - before.self).Seconds() / apart.Seconds()
+	r.OtherCores = (after.busy-before.busy).Seconds()/apart.Seconds() - r.ServerCores - r.ClientCores
 	if r.Operations > 0 {
-		r.ServerMicrosPerOperation = float64(servers.Microseconds()) / float64(r.Operations)
+		r.ServerMicrosPerOperation = r.ServerCores * r.Seconds * 1e6 / float64(r.Operations)
 	}
 	return nil
 }

@@ -86,14 +86,18 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("measure: %w", err)
 	}
-	measured := clock.Wall().Sub(began)
+	metered := clock.Wall().Sub(began)
 	after, err := m.read()
 	if err != nil {
 		return nil, err
 	}
 	wait()
+	measured := metered
+	if !r.end.IsZero() {
+		measured = config.Duration
+	}
 	result := newResult(tallies, measured)
-	return result, result.spent(before, after)
+	return result, result.spent(before, after, metered)
 }
 
 // Fill writes each of config's keys once, and again until it succeeds: config's shares, times and counts do not

@@ -65,7 +65,7 @@ func (l *link) failed(ctx context.Context, cause error) error {
 	l.current = (l.current + 1) % len(l.addrs)
 	l.backoff = min(max(2*l.backoff, firstBackoff), lastBackoff)
 	pause(ctx, l.backoff)
-	return nil
+	return context.Cause(ctx)
 }
 
 // exchange sends one command for each record, and calls got with each reply or error reply in order, until got

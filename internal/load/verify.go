@@ -110,10 +110,10 @@ func (r *reader) processAt(ctx context.Context, l *link, records batch) error {
 		case !retried[prefixOf(refused)]:
 			return &LineError{Line: records[0].line, Err: explain(l.addr(), refused)}
 		}
-		r.flow.tracker.count(0, 0, len(records))
 		if err := l.failed(ctx, refused); err != nil {
 			return err
 		}
+		r.flow.tracker.count(0, 0, len(records))
 	}
 	return nil
 }

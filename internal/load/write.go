@@ -59,10 +59,10 @@ func (w *writer) process(ctx context.Context, records batch) error {
 		case !retried[prefixOf(refused)]:
 			return explain(w.link.addr(), refused)
 		}
-		w.flow.tracker.count(0, 0, len(records))
 		if err := w.link.failed(ctx, refused); err != nil {
 			return err
 		}
+		w.flow.tracker.count(0, 0, len(records))
 	}
 	return nil
 }
