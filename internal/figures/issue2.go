@@ -18,23 +18,23 @@ func issue2() []Requirement {
 			ID: "2.real-data",
 			Text: "Debian's package index is loaded while nodes are killed and restarted in turn; every record " +
 				"reads back byte for byte through every node",
-			Checks: []Check{{Dir: "test/e2e", Test: ""}}, // TestRealDataWhileNodesDie
+			Checks: []Check{{Dir: "test/e2e", Test: "TestRealDataWhileNodesDie"}},
 		},
 		{
 			ID: "2.node-loss",
 			Text: "Writers on 64 keys, one node killed: no acknowledged write lost, none applied whose reply " +
 				"said not applied; all nodes killed at once; a node that missed 200,000 writes catches up",
 			Checks: []Check{
-				{Dir: "test/e2e", Test: ""}, // TestNoAckedWriteLost
-				{Dir: "test/e2e", Test: ""}, // TestAllNodesKilled
-				{Dir: "test/e2e", Test: ""}, // TestLaggingNodeCatchesUp
+				{Dir: "test/e2e", Test: "TestNoAckedWriteLost"},
+				{Dir: "test/e2e", Test: "TestAllNodesKilled"},
+				{Dir: "test/e2e", Test: "TestLaggingNodeCatchesUp"},
 			},
 		},
 		{
 			ID: "2.million-keys",
 			Text: "A million keys of 128 bytes: load time, disk bytes per key, resident memory below 1 GiB a " +
 				"node, first read within 10 s of a restart",
-			Checks: []Check{{Dir: "test/e2e", Test: ""}}, // TestMillionKeys
+			Checks: []Check{{Dir: "test/e2e", Test: "TestMillionKeys"}},
 			Bounds: []Bound{
 				{Figure: "restart to first read", Max: 10, Unit: "s"},
 				{Figure: "resident memory", Max: 1024, Unit: "MiB"},
