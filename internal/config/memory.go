@@ -18,6 +18,10 @@ type Memory struct {
 // collections.
 const goLimitNumerator, goLimitDenominator = 7, 8
 
+// maxMemTableBytes is the size beyond which a memtable costs more processor time for each write than it saves
+// in flushes, measured with 100,000 keys.
+const maxMemTableBytes = 16 << 20
+
 // Memory shares MemoryBytes out. The parts are bounds that are seldom reached together; they add up to less
 // than the runtime's limit, but for the floor under InputBytes, which the largest command needs.
 func (c *Config) Memory() Memory {
@@ -25,7 +29,7 @@ func (c *Config) Memory() Memory {
 	return Memory{
 		GoLimitBytes:  m / goLimitDenominator * goLimitNumerator,
 		CacheBytes:    m / 6,
-		MemTableBytes: m / 24, // a few exist at a time
+		MemTableBytes: min(m/48, maxMemTableBytes), // a few exist at a time
 		InflightBytes: int(m / 6),
 		WindowBytes:   int(m / 12),
 		InputBytes:    max(int(m/8), 2*katakv.MaxCommandBytes),

@@ -81,7 +81,10 @@ func (n *Node) openEngine(m *machinery) error {
 				m.flusher.flushed()
 			}
 		},
-		Fatal: func(err error) { n.failDisk(fmt.Errorf("state engine: %w", err)) },
+		Fatal: func(err error) {
+			n.engineFailed.Store(true)
+			n.failDisk(fmt.Errorf("state engine: %w", err))
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("open the state engine: %w", err)

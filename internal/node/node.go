@@ -25,7 +25,10 @@ const (
 	// routerInterval is how often the router looks at its deadlines and retries.
 	routerInterval = 25 * time.Millisecond
 	// evacuateTimeout bounds how long a planned stop waits for other nodes to take over leadership.
-	evacuateTimeout = 3 * time.Second
+	evacuateTimeout = 5 * time.Second
+	// evacuateStall is how long it waits without any shard changing hands: then the others cannot take over,
+	// as when a whole cluster stops.
+	evacuateStall = 700 * time.Millisecond
 	// evacuatePoll is how often it looks.
 	evacuatePoll = 20 * time.Millisecond
 )
@@ -43,6 +46,8 @@ type Node struct {
 	machinery  atomic.Pointer[machinery] // nil while the node waits for a cluster
 	gossipSoon atomic.Bool
 	readOnly   atomic.Bool // the disk is nearly full
+	// engineFailed is set when the state engine reported a fatal error: it would hang when closed.
+	engineFailed atomic.Bool
 	// moved holds the peer addresses (NodeID to string) of nodes that told them themselves.
 	moved sync.Map
 
@@ -149,7 +154,7 @@ func (n *Node) stop() {
 	n.receiver.stop()
 	n.transport.Stop()
 	n.group.stop()
-	if m != nil {
+	if m != nil && !n.engineFailed.Load() {
 		if err := m.close(); err != nil {
 			n.cfg.Logger.Error("close", "error", err)
 		}
@@ -164,19 +169,29 @@ func (n *Node) evacuate(m *machinery) {
 	for _, l := range m.loops {
 		l.inbox.put(event{do: func(c *core.Core) error { c.Evacuate(); return nil }})
 	}
-	deadline := clock.Monotonic() + evacuateTimeout
-	for clock.Monotonic() < deadline {
-		leading := 0
-		for _, s := range n.Replicas() {
-			if s.Self {
-				leading++
-			}
-		}
+	start := clock.Monotonic()
+	least, changed := len(n.Topology().Map.Shards)+1, start
+	for now := start; now-start < evacuateTimeout && now-changed < evacuateStall; now = clock.Monotonic() {
+		leading := n.leading()
 		if leading == 0 {
 			return
 		}
+		if leading < least {
+			least, changed = leading, now
+		}
 		<-clock.After(evacuatePoll)
 	}
+}
+
+// leading returns how many shards this node leads.
+func (n *Node) leading() int {
+	count := 0
+	for _, s := range n.Replicas() {
+		if s.Self {
+			count++
+		}
+	}
+	return count
 }
 
 // abandon answers everything that still waits on a core and lets nothing new in.
