@@ -381,3 +381,47 @@ func (ws *writers) takeGaps() map[katakv.ShardID]time.Duration {
 	}
 	return gaps
 }
+
+// TestWritersAreJudged plants each contradiction that check must find.
+func TestWritersAreJudged(t *testing.T) {
+	t.Parallel()
+	const applied, refused, unknown = katakv.OutcomeApplied, katakv.OutcomeNotApplied, katakv.OutcomeUnknown
+	text := func(s string) client.Value { return client.Value{Kind: client.KindBulk, Bytes: []byte(s)} }
+	tests := []struct {
+		name     string
+		command  writeCommand
+		outcomes []katakv.Outcome
+		replies  map[int]int64
+		value    client.Value
+		want     string // a part of the complaint; empty means none
+	}{
+		{"last acknowledged", setNumber, []katakv.Outcome{applied, applied}, nil, text("2"), ""},
+		{"unknown came last", setNumber, []katakv.Outcome{applied, unknown}, nil, text("2"), ""},
+		{"unknown never came", setNumber, []katakv.Outcome{applied, unknown}, nil, text("1"), ""},
+		{"lost", setNumber, []katakv.Outcome{applied, applied}, nil, text("1"), "attempt 2 was acknowledged last"},
+		{"all lost", setNumber, []katakv.Outcome{applied}, nil, client.Value{}, "is missing"},
+		{"refused, but there", setNumber, []katakv.Outcome{applied, refused}, nil, text("2"), "not applied"},
+		{"never sent", setNumber, []katakv.Outcome{applied}, nil, text("7"), "nobody wrote"},
+
+		{"counted once each", increment, []katakv.Outcome{applied, refused, applied}, map[int]int64{1: 1, 3: 2}, text("2"), ""},
+		{"unknown counts or not", increment, []katakv.Outcome{applied, unknown, applied}, map[int]int64{1: 1, 3: 3}, text("3"), ""},
+		{"one lost", increment, []katakv.Outcome{applied, applied}, map[int]int64{1: 1, 2: 2}, text("1"), "2 attempts were acknowledged"},
+		{"refused, but counted", increment, []katakv.Outcome{applied, refused}, map[int]int64{1: 1}, text("2"), "counts"},
+		{"two with one count", increment, []katakv.Outcome{applied, applied}, map[int]int64{1: 1, 2: 1}, text("2"), "was told"},
+
+		{"in order", appendRecord, []katakv.Outcome{applied, refused, applied}, map[int]int64{1: 9, 3: 18}, text(record(1) + record(3)), ""},
+		{"late unknown", appendRecord, []katakv.Outcome{unknown, applied}, map[int]int64{2: 9}, text(record(2) + record(1)), ""},
+		{"record lost", appendRecord, []katakv.Outcome{applied, applied}, map[int]int64{1: 9, 2: 18}, text(record(1)), "lost attempt 2"},
+		{"twice", appendRecord, []katakv.Outcome{unknown}, nil, text(record(1) + record(1)), "twice"},
+		{"refused, but recorded", appendRecord, []katakv.Outcome{refused}, nil, text(record(1)), "not applied"},
+		{"out of place", appendRecord, []katakv.Outcome{unknown, applied}, map[int]int64{2: 9}, text(record(1) + record(2)), "its reply said 9"},
+		{"torn", appendRecord, []katakv.Outcome{applied}, map[int]int64{1: 9}, text("000"), "nobody wrote"},
+	}
+	for _, test := range tests {
+		w := &writer{key: "k", command: test.command, outcomes: test.outcomes, replies: test.replies}
+		err := w.check(test.value)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
