@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"slices"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/invariant"
 	"go.etcd.io/raft/v3"
@@ -97,30 +99,33 @@ func (w *window) append(entries []*raftpb.Entry) {
 	first := entries[0].GetIndex()
 	invariant.Check(first > w.base && first <= w.last()+1,
 		"append at index %d to a window of (%d, %d]", first, w.base, w.last())
-	w.truncate(first - 1)
+	if first <= w.last() {
+		w.truncate(first - 1)
+	}
 	w.entries = append(w.entries, entries...)
 	for _, e := range entries {
 		w.bytes += len(e.GetData()) + entryOverheadBytes
 	}
 }
 
-// truncate drops the entries above index.
+// truncate drops the entries above index. Slices that Entries gave out may still be in Raft's messages, so their
+// memory is never written again: what follows goes to new memory.
 func (w *window) truncate(index uint64) {
 	keep := index - w.base
 	for _, e := range w.entries[keep:] {
 		w.bytes -= len(e.GetData()) + entryOverheadBytes
 	}
-	clear(w.entries[keep:])
-	w.entries = w.entries[:keep]
+	w.entries = w.entries[:keep:keep]
 }
 
-// trim drops the oldest entries up to and including index limit until at most budget bytes are held.
+// trim drops the oldest entries, up to and including index limit, once more than budget bytes are held. It makes
+// some room beyond that, because it moves what stays to new memory (see truncate).
 func (w *window) trim(limit uint64, budget int) {
 	if w.bytes <= budget {
 		return
 	}
 	n := 0
-	for n < len(w.entries) && w.bytes > budget && w.entries[n].GetIndex() <= limit {
+	for n < len(w.entries) && w.bytes > budget-budget/trimFraction && w.entries[n].GetIndex() <= limit {
 		w.bytes -= len(w.entries[n].GetData()) + entryOverheadBytes
 		n++
 	}
@@ -128,9 +133,11 @@ func (w *window) trim(limit uint64, budget int) {
 		return
 	}
 	w.base, w.baseTerm = w.entries[n-1].GetIndex(), w.entries[n-1].GetTerm()
-	clear(w.entries[:n])
-	w.entries = w.entries[n:]
+	w.entries = slices.Clone(w.entries[n:])
 }
+
+// trimFraction is the part of its budget by which a window is trimmed below it.
+const trimFraction = 4
 
 // reset empties the window: the state engine holds everything up to index.
 func (w *window) reset(index katakv.Index, term katakv.Term) {

@@ -75,7 +75,7 @@ func TestWindowTrim(t *testing.T) {
 		wantBase uint64
 	}{
 		{"within the budget", 20, 10 * testEntryBytes, 10},
-		{"down to the budget", 20, 4 * testEntryBytes, 16},
+		{"a quarter below the budget", 20, 4 * testEntryBytes, 17},
 		{"what is not applied stays", 13, 0, 13},
 		{"all", 20, 0, 20},
 	}
@@ -90,6 +90,39 @@ func TestWindowTrim(t *testing.T) {
 			}
 			if term, err := w.Term(w.base); err != nil || (w.base > 10 && term != 3) {
 				t.Errorf("the term before the window is %d, %v", term, err)
+			}
+		})
+	}
+}
+
+// Found by seeds 23958 and 26328: entries that Raft still had in a message were overwritten by a truncation and
+// went out as another leader's.
+func TestWindowNeverRewritesWhatItGaveOut(t *testing.T) {
+	changes := map[string]func(w *window){
+		"truncated": func(w *window) { w.append(entries(2, 13, 20)) },
+		"trimmed":   func(w *window) { w.trim(20, 0) },
+		"both": func(w *window) {
+			w.trim(14, 0)
+			w.append(entries(2, 15, 30))
+		},
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			var w window
+			w.reset(10, 1)
+			for i := uint64(11); i <= 20; i++ {
+				w.append(entries(1, i, i))
+			}
+			given, err := w.Entries(11, 21, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&w)
+			w.append(entries(3, w.last()+1, w.last()+10))
+			for i, e := range given {
+				if e == nil || e.GetIndex() != uint64(11+i) || e.GetTerm() != 1 {
+					t.Fatalf("entry %d became %v", 11+i, e)
+				}
 			}
 		})
 	}
