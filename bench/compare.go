@@ -103,7 +103,7 @@ func Compare(ctx context.Context, options Options) (report *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	redis, err := startRedis(ctx, dir, redisMasters, redisReplicas, "yes")
+	redis, err := startRedis(ctx, dir, redisMasters, redisReplicas)
 	if err != nil {
 		return nil, err
 	}

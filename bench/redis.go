@@ -28,18 +28,8 @@ type system struct {
 	stop  func()
 }
 
-// StartRedisCluster starts a Redis Cluster of n masters without replicas in dir, in memory only, for tests of
-// clients. stop ends its processes.
-func StartRedisCluster(ctx context.Context, dir string, masters int) (addrs []string, stop func(), err error) {
-	s, err := startRedis(ctx, dir, masters, 0, "no")
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.addrs, s.stop, nil
-}
-
 // startRedis starts masters * (1 + replicas) processes and makes them a cluster.
-func startRedis(ctx context.Context, dir string, masters, replicas int, appendOnly string) (*system, error) {
+func startRedis(ctx context.Context, dir string, masters, replicas int) (*system, error) {
 	server, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, ErrNoRedis
@@ -67,7 +57,7 @@ func startRedis(ctx context.Context, dir string, masters, replicas int, appendOn
 			return nil, fmt.Errorf("make a directory for Redis: %w", err)
 		}
 		p, err := start(exec.Command(server, "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", home,
-			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--appendonly", appendOnly,
+			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--appendonly", "yes",
 			"--appendfsync", "always", "--save", "", "--daemonize", "no", "--logfile", filepath.Join(home, "log")))
 		if err != nil {
 			s.stop()

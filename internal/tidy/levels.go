@@ -100,7 +100,6 @@ var Packages = map[string]Rule{
 	"bench/compare":      {Level: 10, TestHelp: true},
 	"test/realdata":      {Level: 9, TestHelp: true, OnlyFrom: []string{"test/realdata/dump"}},
 	"test/realdata/dump": {Level: 10, TestHelp: true},
-	"test/compat":        {Level: 10, TestHelp: true},
 }
 
 // Owner says who may import a dependency: an import path and everything below it, unless a longer path has
