@@ -223,6 +223,55 @@ func TestNothingIsAnsweredBeforeItIsDurable(t *testing.T) {
 	}
 }
 
+// Found by seed 26328: two leaders of one term, the same node twice, with different logs. It had asked for votes
+// before its term was on disk, was elected by them, crashed, forgot the term and was elected in it again.
+func TestVotesAreAskedForOnlyOnceTheTermIsDurable(t *testing.T) {
+	h := newHarness(t, 3, 1)
+	candidate := h.leader(1)
+	var held []func() // the candidate's disk; the others' are instant
+	asked := 0
+	step := func() {
+		for i, c := range h.cores {
+			if !c.HasWork() {
+				continue
+			}
+			fx := h.pass(i)
+			if i == candidate {
+				for _, f := range fx.Frames {
+					for _, item := range f.Message.Items {
+						if item.Shard == 1 && item.Message.GetType() == raftpb.MsgVote {
+							asked++
+						}
+					}
+				}
+				if fx.Log != nil {
+					held = append(held, func() { c.LogDurable(fx.LogSeq) })
+					fx.Log = nil
+				}
+			}
+			h.carry(i, fx)
+		}
+	}
+	for range 9 { // below an election timeout: only the node that should lead campaigns
+		for _, c := range h.cores {
+			c.Tick()
+		}
+		for range 10 {
+			step()
+		}
+	}
+	if asked > 0 {
+		t.Fatalf("%d votes were asked for in a term that is not on disk", asked)
+	}
+	for _, durable := range held {
+		durable()
+	}
+	step()
+	if asked != 2 {
+		t.Errorf("%d votes were asked for after the term was durable; want 2", asked)
+	}
+}
+
 func TestReadsAmongWritesSeeExactlyTheWritesBefore(t *testing.T) {
 	h := newHarness(t, 3, 1)
 	h.elect()

@@ -243,11 +243,20 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	for _, s := range rd.ReadStates {
 		r.reads.confirm(s.RequestCtx, katakv.Index(s.Index))
 	}
+	var votes []*raftpb.Message
 	for _, m := range rd.Messages {
+		if m.GetType() == raftpb.MsgVote {
+			votes = append(votes, m)
+			continue
+		}
 		if err := r.handle(m, w, out); err != nil {
 			return err
 		}
 	}
+	// Raft lets a candidate ask for votes before its own term is on disk, since its own vote does not count
+	// until then. That is not enough: elected by the others it could lead, crash, forget the term, and be
+	// elected in the same term once more by those same votes, with another log.
+	r.await(votes, out)
 	invariant.Check(len(r.proposals.unnumbered) == 0, "%v: a proposal of term %d has no entry", r.shard, r.term)
 	if rd.SoftState != nil || rd.HardState != nil {
 		r.noteLeadership(out)
