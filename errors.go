@@ -37,6 +37,9 @@ const (
 	CodeReadOnly
 	// CodeAuth is a failed or missing authentication. Not applied.
 	CodeAuth
+	// CodeNoRoom is internal to a node: a read was not done because the replies before it are large. It has no
+	// effect and is done again.
+	CodeNoRoom
 	codeCount
 )
 
@@ -70,6 +73,7 @@ var codes = [codeCount]struct {
 	CodeUnknown:     {"unknown", "UNKNOWN", 504},
 	CodeReadOnly:    {"read-only", "MISCONF", 507},
 	CodeAuth:        {"auth", "NOAUTH", 401},
+	CodeNoRoom:      {"no-room", "TRYAGAIN", 503},
 }
 
 // String returns the code's name, such as "too-large".

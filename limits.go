@@ -22,9 +22,10 @@ const (
 	// that "*9000000000" is refused before anything is allocated.
 	MaxCommandArgs = 1 << 20
 
-	// MaxReplyBytes bounds the values that one pipeline, or one MGET, reads from one shard at a time: the node
-	// holds them all in memory before the first is sent. Two of the largest values fit.
-	MaxReplyBytes = 2 * MaxValueBytes
+	// MaxReplyBytes bounds the values that the reads of one pipeline take from one shard at a time: the node
+	// holds them in memory before the first is sent. One value always fits, however large; the reads for which
+	// there is no room are done again once the others are sent.
+	MaxReplyBytes = 8 << 20
 
 	// MaxCommandBytes bounds one command, all arguments together: a value of the largest size and its key.
 	MaxCommandBytes = MaxValueBytes + MaxKeyBytes + 4096

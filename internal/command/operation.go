@@ -18,7 +18,7 @@ const (
 	KindMSet      Kind = 33 // Keys, Values -> OK
 	KindDel       Kind = 34 // Keys -> integer
 	KindIncrBy    Kind = 35 // Keys[0], Delta -> integer
-	KindAppend    Kind = 36 // Keys[0], Values[0] -> integer
+	KindAppend    Kind = 36 // Keys[0], Values[0], Delta holds the largest size of the result -> integer
 	KindSetNX     Kind = 37 // Keys[0], Values[0] -> integer 1 or 0
 	KindMapChange Kind = 64 // meta shard only: Values[0] is an encoded placement.Change -> OK
 )

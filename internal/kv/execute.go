@@ -148,7 +148,11 @@ func (x *execution) append(op *command.Operation) (command.Reply, error) {
 	if err != nil {
 		return command.Reply{}, err
 	}
-	if len(old.payload)+len(op.Values[0]) > katakv.MaxValueBytes {
+	limit := int64(katakv.MaxValueBytes)
+	if op.Delta > 0 {
+		limit = min(limit, op.Delta)
+	}
+	if int64(len(old.payload)+len(op.Values[0])) > limit {
 		return command.ErrorReply(errTooLong), nil
 	}
 	value := append(old.payload, op.Values[0]...)

@@ -47,19 +47,33 @@ func (m *Machine) Meta() *Meta { return &m.meta }
 // and the next Apply, or a snapshot of such a moment. Keys outside the shard's slots are refused with
 // CodeNotLeader. The reply's slices belong to the caller.
 func (m *Machine) Read(r engine.Reader, op *command.Operation) command.Reply {
-	return m.read(&view{reader: r, room: katakv.MaxReplyBytes}, op)
+	return m.read(&view{reader: r, room: maxOperationReplyBytes}, op)
 }
 
-// ReadAll is Read of several operations. Together their values take at most katakv.MaxReplyBytes: those for
-// which there is no room are refused with CodeTooLarge.
+// ReadAll is Read of several operations. Together their values take at most katakv.MaxReplyBytes, or are one
+// operation's: those for which there is no room are refused with CodeNoRoom, to be read again.
 func (m *Machine) ReadAll(r engine.Reader, ops []command.Operation) []command.Reply {
-	v := view{reader: r, room: katakv.MaxReplyBytes}
 	replies := make([]command.Reply, len(ops))
+	v := view{reader: r}
+	room := katakv.MaxReplyBytes
 	for i := range ops {
+		if room <= 0 {
+			replies[i] = command.ErrorReply(errNoRoom)
+			continue
+		}
+		v.room = maxOperationReplyBytes
 		replies[i] = m.read(&v, &ops[i])
+		room -= maxOperationReplyBytes - v.room
+		if room < 0 && i > 0 {
+			replies[i] = command.ErrorReply(errNoRoom)
+		}
 	}
 	return replies
 }
+
+// maxOperationReplyBytes bounds the values of one operation: any single one fits, and so does what comes back in
+// one frame from another node.
+const maxOperationReplyBytes = katakv.MaxValueBytes
 
 func (m *Machine) read(v *view, op *command.Operation) command.Reply {
 	if op.Kind.Writes() {
@@ -158,9 +172,12 @@ type view struct {
 	room int
 }
 
-// errNoRoom refuses a read whose value has no room among the replies.
-var errNoRoom = &katakv.Error{Code: katakv.CodeTooLarge, Message: fmt.Sprintf(
-	"the values read together take more than %d MiB: read fewer keys at a time", katakv.MaxReplyBytes>>20)}
+var (
+	// errTooMuch refuses an operation that reads more than one reply may hold.
+	errTooMuch = &katakv.Error{Code: katakv.CodeTooLarge, Message: fmt.Sprintf(
+		"the values read together take more than %d MiB: read fewer keys at a time", maxOperationReplyBytes>>20)}
+	errNoRoom = &katakv.Error{Code: katakv.CodeNoRoom, Message: "the replies before this one are large: read it again"}
+)
 
 // change is a record written or deleted in this entry. Its value aliases the entry.
 type change struct {
@@ -195,7 +212,7 @@ func (v *view) bulk(key []byte) (command.Reply, error) {
 		return command.Reply{}, err
 	}
 	if len(r.payload) > v.room {
-		return command.ErrorReply(errNoRoom), nil
+		return command.ErrorReply(errTooMuch), nil
 	}
 	v.room -= len(r.payload)
 	return command.BulkReply(r.payload), nil

@@ -147,7 +147,7 @@ func (w *Writer) applyEntry(m *Machine, index katakv.Index, data []byte, wantRep
 	x := execution{w: w, m: m, index: index, reads: reads, wantReplies: wantReplies}
 	if reads {
 		clear(w.overlay)
-		x.view = view{reader: w.engine, overlay: w.overlay, key: w.key, room: katakv.MaxReplyBytes}
+		x.view = view{reader: w.engine, overlay: w.overlay, key: w.key, room: maxOperationReplyBytes}
 	}
 	var replies []command.Reply
 	if wantReplies {

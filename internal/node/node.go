@@ -46,7 +46,8 @@ type Node struct {
 	machinery  atomic.Pointer[machinery] // nil while the node waits for a cluster
 	gossipSoon atomic.Bool
 	readOnly   atomic.Bool // the disk is nearly full
-	// engineFailed is set when the state engine reported a fatal error: it would hang when closed.
+	failing    atomic.Bool
+	// engineFailed is set when the state engine reported a fatal error: it hangs from then on.
 	engineFailed atomic.Bool
 	// moved holds the peer addresses (NodeID to string) of nodes that told them themselves.
 	moved sync.Map
@@ -120,9 +121,10 @@ func (n *Node) fail(err error) {
 	if err == nil {
 		return
 	}
+	n.failing.Store(true)
 	select {
 	case n.failed <- err:
-		n.cfg.Logger.Error("the node cannot go on", "error", err)
+		n.cfg.Logger.Error("the node cannot go on", "error", err.Error())
 	default:
 	}
 }
@@ -144,7 +146,13 @@ func (n *Node) Stop() {
 
 func (n *Node) stop() {
 	m := n.machinery.Load()
-	if m != nil && len(n.failed) == 0 {
+	if n.engineFailed.Load() {
+		// Goroutines that were in the engine never come back, so nothing is waited for: the process ends, and
+		// the log has all that was acknowledged.
+		n.transport.Stop()
+		return
+	}
+	if m != nil && !n.failing.Load() {
 		n.evacuate(m)
 	}
 	if m != nil {
@@ -154,7 +162,7 @@ func (n *Node) stop() {
 	n.receiver.stop()
 	n.transport.Stop()
 	n.group.stop()
-	if m != nil && !n.engineFailed.Load() {
+	if m != nil {
 		if err := m.close(); err != nil {
 			n.cfg.Logger.Error("close", "error", err)
 		}

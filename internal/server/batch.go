@@ -106,6 +106,9 @@ func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte) {
 		w.refuse(err)
 		return
 	}
+	if op.Kind == command.KindAppend {
+		op.Delta = int64(c.limits.MaxValueBytes) // travels in the log, so that all replicas judge alike
+	}
 	w.bytes += op.Bytes()
 	w.calls = append(w.calls, router.Call{Operation: op})
 }
@@ -133,6 +136,9 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 		for len(early) > 0 && early[0].before == i {
 			writeError(w.writer, topology, early[0].err)
 			early = early[1:]
+		}
+		if noRoom(&w.calls[i].Reply) && !c.again(w, w.calls[i:], topology) {
+			return false
 		}
 		writeReply(w.writer, topology, &w.calls[i].Reply)
 		w.calls[i].Reply = command.Reply{} // Written, so its memory may go before the rest is.
@@ -176,6 +182,24 @@ func (c *conn) mode(op *command.Operation, topology *router.Topology) router.Mod
 		}
 	}
 	return router.Redirect
+}
+
+func noRoom(r *command.Reply) bool {
+	return r.Kind == command.ReplyError && r.Err.Code == katakv.CodeNoRoom
+}
+
+// again does the reads at the start of calls once more, for which there was no room among the replies: those are
+// sent first, so that one connection holds a bounded part of what it asked for.
+func (c *conn) again(w *workspace, calls []router.Call, topology *router.Topology) bool {
+	if !c.flush(w) {
+		return false
+	}
+	n := 1
+	for n < len(calls) && noRoom(&calls[n].Reply) {
+		n++
+	}
+	c.run(calls[:n], topology)
+	return true
 }
 
 // asTooLarge returns err if it is a TooLargeError, else nil. It stands apart because its variable would be an
