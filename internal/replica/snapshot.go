@@ -54,8 +54,14 @@ func (r *Replica) SnapshotSent(to katakv.ReplicaID, ok bool) {
 	r.raft.ReportSnapshot(uint64(to), status)
 }
 
-// Sending returns how many snapshots are on their way from this replica.
-func (r *Replica) Sending() int { return len(r.sending) }
+// Sending returns how many snapshots are on their way from this replica, one that Raft has taken and not yet sent
+// included: many replicas may take theirs before the first of them hands its message on.
+func (r *Replica) Sending() int {
+	if r.view != nil {
+		return len(r.sending) + 1
+	}
+	return len(r.sending)
+}
 
 // SnapshotReceived hands over a staged snapshot with the MsgSnap that announced it. The replica owns the
 // installation from here on.
