@@ -262,7 +262,7 @@ func metric(t *testing.T, n *localcluster.Node, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	sum, found := 0.0, false
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		fields := strings.Fields(lines.Text())

@@ -46,7 +46,7 @@ func firstRead(t *testing.T, n *localcluster.Node, all *bulk, began time.Time) {
 		if err != nil {
 			return err
 		}
-		defer conn.Close() //nolint:errcheck // the answer is in
+		defer conn.Close()
 		value, err := conn.Do(t.Context(), "GET", all.key(0))
 		if err == nil && string(value.Bytes) != string(all.value(0)) {
 			t.Fatalf("the first read after the restart gave %v", value)
