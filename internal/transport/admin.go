@@ -73,7 +73,7 @@ func ask(ctx context.Context, address string, request wire.Message) (wire.Messag
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // the answer is in
+	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	if _, err := exchange(conn, &wire.Hello{Purpose: wire.PurposeAdmin}); err != nil {
 		return nil, err

@@ -102,7 +102,7 @@ const (
 	writeBytes = 1 << 20
 
 	// keptBytes is the largest buffer that is kept for the next use: after a burst the memory is given back.
-	keptBytes = 1 << 20
+	keptBytes = 2 << 20
 
 	// readBufferBytes takes a busy pass of a peer in one system call.
 	readBufferBytes = 64 << 10

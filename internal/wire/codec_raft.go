@@ -3,11 +3,12 @@ package wire
 import (
 	"encoding/binary"
 
-	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/invariant"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/invariant"
 )
 
 // A RaftBatch is

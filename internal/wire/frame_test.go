@@ -6,12 +6,13 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // readFrames takes frames apart as a receiver does.

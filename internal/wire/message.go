@@ -3,9 +3,10 @@ package wire
 import (
 	"fmt"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Class is the kind of connection a message travels on: a large value must never delay a heartbeat.

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // fillProto sets every field of m, lists and nested messages included, to drawn values.
