@@ -23,6 +23,7 @@ func (r *Replica) Step(m *raftpb.Message) bool {
 	if m.GetTo() != uint64(r.id) || !fromPeers[m.GetType()] {
 		return false
 	}
+	r.probes = r.probes || m.GetType() == raftpb.MsgHeartbeatResp
 	r.step(m)
 	return true
 }
@@ -61,6 +62,24 @@ func (r *Replica) TransferAway() bool {
 	}
 	r.raft.TransferLeader(uint64(best))
 	return true
+}
+
+// onlyCommit reports whether an append does nothing but tell the commit index to a follower that is sent entries
+// as they come. The next append or heartbeat tells it as well, so such an append is not sent: that saves a frame
+// and its answer for nearly every entry of a shard that is not busy. Followers apply a heartbeat later.
+func (r *Replica) onlyCommit(m *raftpb.Message) bool {
+	return len(m.GetEntries()) == 0 && !r.probes && r.replicating(katakv.ReplicaID(m.GetTo()))
+}
+
+// replicating reports whether a member is sent entries as they come, not probed for where it stands.
+func (r *Replica) replicating(id katakv.ReplicaID) bool {
+	ok := false
+	r.raft.WithProgress(func(member uint64, _ raft.ProgressType, p tracker.Progress) {
+		if member == uint64(id) {
+			ok = p.State == tracker.StateReplicate
+		}
+	})
+	return ok
 }
 
 // caughtUp reports whether a voter follows live and has every entry.

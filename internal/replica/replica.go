@@ -59,6 +59,10 @@ type Replica struct {
 	leader katakv.ReplicaID
 	leads  bool
 
+	// probes is set when a follower answered a heartbeat since the last Collect: an empty append may then be
+	// Raft's question whether something was lost.
+	probes bool
+
 	// stalled is set when Raft took no more proposals, until something happens that may change its mind.
 	stalled bool
 
@@ -261,6 +265,7 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	if rd.SoftState != nil || rd.HardState != nil {
 		r.noteLeadership(out)
 	}
+	r.probes = false
 	return nil
 }
 
@@ -292,6 +297,10 @@ func (r *Replica) handle(m *raftpb.Message, w *kv.Writer, out *Output) error {
 		return r.handleApply(m, w)
 	case raftpb.MsgSnap:
 		r.handleSend(m, out)
+	case raftpb.MsgApp:
+		if !r.onlyCommit(m) {
+			out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
+		}
 	default:
 		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
 	}
