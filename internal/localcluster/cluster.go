@@ -95,6 +95,7 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 			dir, len(kept.Nodes), options.Nodes)
 	}
 	if err == nil && kept != nil {
+		options.Nodes = len(kept.Nodes)
 		err = kept.checkFree()
 	}
 	if err != nil {

@@ -128,7 +128,8 @@ func (o *Options) listener(c *counters, fatal func(error)) pebble.EventListener 
 		// dropped do not come back.
 		BackgroundError: func(err error) { fatal(fmt.Errorf("state engine: %w", err)) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			fatal(fmt.Errorf("state engine: corrupt file: %s", info.String()))
+			// Without what String adds: Pebble's stack, over fifty lines, would hide the sentence.
+			fatal(fmt.Errorf("state engine: corrupt file %s: %w", info.Path, info.Details))
 		},
 		FlushEnd: func(info pebble.FlushInfo) {
 			// Err is set also when a flush had nothing to write; a flush that failed has met
