@@ -83,10 +83,22 @@ func Open(cfg Config) (*Node, error) {
 	n.topology.Store(n.router.Topology())
 	n.senders = newSenders(n)
 	n.receiver = newReceiver(n)
-	if err := n.open(); err != nil {
+	if err := n.openOrFail(); err != nil {
 		return nil, errors.Join(err, cfg.Listener.Close(), dir.Close())
 	}
 	return n, nil
+}
+
+// openOrFail is open in a goroutine of its own: one that meets a damaged file in the engine never comes back.
+func (n *Node) openOrFail() error {
+	opened := make(chan error, 1)
+	n.group.start(func() { opened <- n.open() })
+	select {
+	case err := <-opened:
+		return err
+	case err := <-n.failed:
+		return err
+	}
 }
 
 func (n *Node) open() error {
