@@ -18,7 +18,6 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/client"
 	"github.com/katakv/katakv/internal/localcluster"
-	"github.com/katakv/katakv/internal/require"
 	"github.com/katakv/katakv/internal/wire"
 )
 
@@ -108,6 +107,9 @@ func TestTruncatedPipeline(t *testing.T) {
 // the middle of a command.
 func TestClientsThatNeverRead(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	c := start(t, localcluster.Options{Shards: 4})
 	const clients, valueBytes = 16, 1 << 20
 	do(t, dial(t, c.Nodes[0].Plain), "SET", "large", bytes.Repeat([]byte{'v'}, valueBytes))
@@ -137,12 +139,12 @@ func TestClientsThatNeverRead(t *testing.T) {
 // TestUnfinishedValues has many clients begin the largest value and stop halfway.
 func TestUnfinishedValues(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	c := start(t, localcluster.Options{Shards: 4})
 	addr := c.Nodes[0].Plain
-	clients := 100
-	if testing.Short() {
-		clients = 40
-	}
+	const clients = 100
 	begun := "*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$" + strconv.Itoa(katakv.DefaultMaxValueBytes) + "\r\n" +
 		strings.Repeat("v", katakv.DefaultMaxValueBytes/2)
 	var group sync.WaitGroup
@@ -269,11 +271,12 @@ func TestValueOverTheLimit(t *testing.T) {
 // all of it.
 func TestPipelineOfLargeValues(t *testing.T) {
 	t.Parallel()
-	if !require.Full() && testing.Short() {
-		t.Skip("reads some gigabytes")
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
 	}
 	c := start(t, localcluster.Options{Shards: 4})
-	const gets, clients = 400, 2
+	const clients = 2
+	gets := sized(60, 400)
 	value := make([]byte, katakv.DefaultMaxValueBytes)
 	do(t, dial(t, c.Nodes[0].Plain), "SET", "large", value)
 	var group sync.WaitGroup
@@ -283,7 +286,7 @@ func TestPipelineOfLargeValues(t *testing.T) {
 		group.Go(func() {
 			go send(socket, strings.Repeat("*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n", gets))
 			reply := int64(len(fmt.Sprintf("$%d\r\n\r\n", len(value))) + len(value))
-			if n, err := io.CopyN(io.Discard, socket, gets*reply); err != nil {
+			if n, err := io.CopyN(io.Discard, socket, int64(gets)*reply); err != nil {
 				t.Errorf("read %d bytes: %v", n, err)
 			}
 		})
