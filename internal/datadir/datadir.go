@@ -19,6 +19,9 @@ const (
 	mapName      = "MAP"
 	failedName   = "FAILED"
 
+	// fsckName is in the root of every fresh ext file system: a disk of its own may be the data directory.
+	fsckName = "lost+found"
+
 	// formatVersion is the version of the directory's layout; another one is refused.
 	formatVersion = 1
 )
@@ -109,7 +112,7 @@ func (d *Dir) checkEmpty() error {
 		return fmt.Errorf("read data directory: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != lockName && !ours(e.Name()) {
+		if e.Name() != lockName && e.Name() != fsckName && !ours(e.Name()) {
 			return fmt.Errorf("data directory %s holds %q and no %s: it is not KataKV's; choose an empty one",
 				d.path, e.Name(), identityName)
 		}

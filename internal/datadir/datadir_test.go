@@ -94,6 +94,19 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestDiskOfItsOwnIsEmpty(t *testing.T) {
+	path := t.TempDir()
+	if err := os.Mkdir(filepath.Join(path, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "lost+found")); err != nil {
+		t.Errorf("lost+found is gone: %v", err)
+	}
+}
+
 func TestForeignFilesAreLeftAlone(t *testing.T) {
 	path := t.TempDir()
 	writeFile(t, filepath.Join(path, "log-0"), "leftover")

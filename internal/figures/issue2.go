@@ -46,10 +46,20 @@ func issue2() []Requirement {
 				"a value over the limit, a full disk, another cluster's directory, a corrupted log: a clear " +
 				"error each time and nothing acknowledged is lost",
 			Checks: []Check{
-				{Dir: "test/e2e", Test: ""}, // TestBadInputOnTheWire
-				{Dir: "test/e2e", Test: ""}, // TestBadInputConnections
-				{Dir: "test/e2e", Test: ""}, // TestBadInputFullDisk
-				{Dir: "test/e2e", Test: ""}, // TestBadInputDataDirectory
+				{Dir: "test/e2e", Test: "TestBadInputRESP"},
+				{Dir: "test/e2e", Test: "TestTruncatedPipeline"},
+				{Dir: "test/e2e", Test: "TestHTTPOnRedisPort"},
+				{Dir: "test/e2e", Test: "TestValueOverTheLimit"},
+				{Dir: "test/e2e", Test: "TestPipelineOfLargeValues"},
+				{Dir: "test/e2e", Test: "TestClientsThatNeverRead"},
+				{Dir: "test/e2e", Test: "TestUnfinishedValues"},
+				{Dir: "test/e2e", Test: "TestTenThousandIdleConnections"},
+				{Dir: "test/e2e", Test: "TestFullDisk"},
+				{Dir: "test/e2e", Test: "TestForeignDirectoryChangesNothing"},
+				{Dir: "test/e2e", Test: "TestForeignDataDirectory"},
+				{Dir: "test/e2e", Test: "TestCorruptedLogByte"},
+				{Dir: "test/e2e", Test: "TestTornLogTail"},
+				{Dir: "test/e2e", Test: "TestCorruptedStateFile"},
 			},
 		},
 		{

@@ -68,7 +68,7 @@ func TestBadInputRESP(t *testing.T) {
 	victim := c.Nodes[0]
 	other := dial(t, victim.Plain)
 	before := memory(t, victim, "VmRSS")
-	for port, addr := range map[string]string{"cluster": victim.Addresses.Cluster, "plain": victim.Plain} {
+	for port, addr := range map[string]string{"cluster": victim.Cluster, "plain": victim.Plain} {
 		for _, bad := range badRESP() {
 			checkBadInput(t, port+" port: "+bad.name, addr, &bad)
 			do(t, other, "PING")
@@ -151,7 +151,7 @@ func TestUnfinishedValues(t *testing.T) {
 	answers := make([]string, clients)
 	for i := range clients {
 		socket := dialRaw(t, addr)
-		defer socket.Close() //nolint:errcheck // the test is over
+		defer socket.Close()
 		group.Go(func() {
 			go send(socket, begun)
 			_ = socket.SetReadDeadline(time.Now().Add(7 * time.Second)) // longer than a connection waits for memory
@@ -189,7 +189,7 @@ func TestHTTPOnRedisPort(t *testing.T) {
 	body := "this port speaks the Redis protocol; HTTP is at http://" + n.HTTP + "\n"
 	answer := "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
 		strconv.Itoa(len(body)) + "\r\nConnection: close\r\n\r\n" + body
-	for _, addr := range []string{n.Addresses.Cluster, n.Plain} {
+	for _, addr := range []string{n.Cluster, n.Plain} {
 		for _, text := range []string{
 			request,
 			"POST / HTTP/1.1\r\nHost: katakv\r\nContent-Length: 15\r\n\r\nSET smuggled 1\r\n",
@@ -302,7 +302,7 @@ func TestPipelineOfLargeValues(t *testing.T) {
 func checkBadInput(t *testing.T, name, addr string, bad *badInput) {
 	t.Helper()
 	socket := dialRaw(t, addr)
-	defer socket.Close() //nolint:errcheck // it was read to its end
+	defer socket.Close()
 	go send(socket, bad.send)
 	if !bad.open {
 		got, err := io.ReadAll(socket)

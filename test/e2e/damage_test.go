@@ -74,7 +74,7 @@ func overwrite(t *testing.T, path string, offset int64, data []byte) (before []b
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // WriteAt has told
+	defer f.Close()
 	before = make([]byte, len(data))
 	if _, err := f.ReadAt(before, offset); err != nil {
 		t.Fatal(err)
@@ -338,7 +338,7 @@ func firstDifference(t *testing.T, all *bulk, addr string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // it was only read from
+	defer conn.Close()
 	var first error
 	for i := range all.count {
 		value, err := conn.Do(t.Context(), "GET", all.key(i))
