@@ -3,20 +3,60 @@ package replica
 import (
 	"fmt"
 
-	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/kv"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/kv"
 )
 
-// handleApply applies committed entries to w. The answers wait for Finish: the engine has not committed yet.
-func (r *Replica) handleApply(m *raftpb.Message, w *kv.Writer) error {
+// A follower applies lazily: nobody waits for it, and applying more at a time costs less, in the engine above all.
+const (
+	// lazyApplyBytes and lazyApplyEntries are how much may wait; what waits longer than a tick is applied then.
+	lazyApplyBytes   = 256 << 10
+	lazyApplyEntries = 64
+)
+
+// lazy holds the committed entries that a follower has not applied yet.
+type lazy struct {
+	messages []*raftpb.Message
+	bytes    int
+	entries  int
+	due      bool // a tick has passed since
+}
+
+// add takes a message and reports whether everything must be applied now.
+func (l *lazy) add(m *raftpb.Message) bool {
+	urgent := false
+	l.messages = append(l.messages, m)
+	l.entries += len(m.GetEntries())
 	for _, e := range m.GetEntries() {
-		if err := r.applyEntry(e, w); err != nil {
-			return fmt.Errorf("%v: apply entry %d of term %d: %w", r.shard, e.GetIndex(), e.GetTerm(), err)
-		}
+		l.bytes += len(e.GetData())
+		urgent = urgent || e.GetType() != raftpb.EntryNormal
 	}
-	r.applyResponses = append(r.applyResponses, m.GetResponses()...)
+	return urgent || l.bytes >= lazyApplyBytes || l.entries >= lazyApplyEntries
+}
+
+// handleApply applies committed entries to w, or lets them wait.
+func (r *Replica) handleApply(m *raftpb.Message, w *kv.Writer) error {
+	if r.lazy.add(m) || r.leads {
+		return r.applyWaiting(w)
+	}
+	return nil
+}
+
+// applyWaiting applies all committed entries to w. The answers wait for Finish: the engine has not committed yet.
+func (r *Replica) applyWaiting(w *kv.Writer) error {
+	messages := r.lazy.messages
+	r.lazy = lazy{}
+	for _, m := range messages {
+		for _, e := range m.GetEntries() {
+			if err := r.applyEntry(e, w); err != nil {
+				return fmt.Errorf("%v: apply entry %d of term %d: %w", r.shard, e.GetIndex(), e.GetTerm(), err)
+			}
+		}
+		r.applyResponses = append(r.applyResponses, m.GetResponses()...)
+	}
 	return nil
 }
 

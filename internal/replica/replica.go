@@ -3,13 +3,14 @@ package replica
 import (
 	"fmt"
 
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/invariant"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
-	"go.etcd.io/raft/v3"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Limits on what one replica lets Raft hold and send.
@@ -85,6 +86,7 @@ type Replica struct {
 	installing bool
 	held       *raftpb.Message
 
+	lazy           lazy
 	applyResponses []*raftpb.Message
 	answered       []Completion
 }
@@ -214,6 +216,7 @@ func (r *Replica) notLeader() *katakv.Error {
 // Tick advances Raft's timers by one tick.
 func (r *Replica) Tick() {
 	r.stalled = false
+	r.lazy.due = len(r.lazy.messages) > 0
 	r.raft.Tick()
 	r.reads.tick()
 }
@@ -226,13 +229,18 @@ func (r *Replica) HasWork() bool {
 	if r.installing {
 		return false
 	}
-	return (len(r.proposals.queue) > 0 && !r.stalled) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
+	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
 func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	if r.installing {
 		return nil
+	}
+	if r.lazy.due || r.leads || r.arriving != nil {
+		if err := r.applyWaiting(w); err != nil {
+			return err
+		}
 	}
 	r.propose()
 	if r.mayConfirm() {
