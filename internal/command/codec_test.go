@@ -48,7 +48,8 @@ func replies() []command.Reply {
 		command.BulkReply([]byte("value")),
 		{Kind: command.ReplyArray, Array: []command.Reply{}},
 		{Kind: command.ReplyArray, Array: []command.Reply{
-			{}, command.IntReply(7),
+			{},
+			command.IntReply(7),
 			{Kind: command.ReplyArray, Array: []command.Reply{command.BulkReply([]byte("deep"))}},
 		}},
 		command.ErrorReply(&katakv.Error{Code: katakv.CodeMoved, Message: "ask there", Slot: 16383, Leader: 1 << 60}),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/invariant"
@@ -12,7 +14,6 @@ import (
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Defaults and limits.

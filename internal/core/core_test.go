@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/cryptotest"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/core"
@@ -13,7 +15,6 @@ import (
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/slot"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // seed makes the tests repeat.

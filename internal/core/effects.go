@@ -1,11 +1,12 @@
 package core
 
 import (
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Effects is what the outside must do after a pass. It belongs to the receiver.

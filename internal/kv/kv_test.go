@@ -125,7 +125,8 @@ func TestRepliesChangeNothing(t *testing.T) {
 		e := engine.NewMemory()
 		m, w := makeReplica(t, e, 1, every()), kv.NewWriter(e)
 		for _, ops := range [][]*command.Operation{
-			{set("a", "1"), get("a"), incrBy("a", 3)}, {setWith(command.FlagNX|command.FlagGet, "a", "9")},
+			{set("a", "1"), get("a"), incrBy("a", 3)},
+			{setWith(command.FlagNX|command.FlagGet, "a", "9")},
 			{onKeys(command.KindDel, "a", "b"), setWith(command.FlagGet, "c", "3")},
 		} {
 			replies, err := w.Apply(m, m.Meta().Applied+1, 1, kv.AppendEntry(nil, ops), want)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/datadir"
 	"github.com/katakv/katakv/internal/engine"
@@ -11,7 +13,6 @@ import (
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // A cluster is created in two steps, so that a node whose disk was wiped can never slip back in under its old

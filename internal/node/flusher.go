@@ -80,7 +80,7 @@ func (f *flusher) release() error {
 	for i := range metas {
 		core := int(uint64(metas[i].Shard) % uint64(len(parts)))
 		parts[core] = append(parts[core], release{
-			shard: metas[i].Shard, replica: metas[i].Meta.Replica, upTo: metas[i].Meta.Applied,
+			shard: metas[i].Shard, replica: metas[i].Replica, upTo: metas[i].Applied,
 		})
 	}
 	for i, part := range parts {

@@ -109,7 +109,7 @@ func (n *Node) Checksums() ([]Checksum, error) {
 		if err != nil {
 			return nil, fmt.Errorf("checksum of %v: %w", metas[i].Shard, err)
 		}
-		rows = append(rows, Checksum{Shard: metas[i].Shard, Replica: metas[i].Meta.Replica, Applied: applied, Sum: sum})
+		rows = append(rows, Checksum{Shard: metas[i].Shard, Replica: metas[i].Replica, Applied: applied, Sum: sum})
 	}
 	return rows, nil
 }

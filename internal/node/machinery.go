@@ -98,7 +98,7 @@ func (n *Node) openEngine(m *machinery) error {
 func checkReplicas(clusterMap *placement.Map, self katakv.NodeID, metas []kv.ShardMeta) error {
 	have := make(map[katakv.ReplicaID]bool, len(metas))
 	for i := range metas {
-		have[metas[i].Meta.Replica] = true
+		have[metas[i].Replica] = true
 	}
 	for i := range clusterMap.Shards {
 		if r, ok := clusterMap.Shards[i].ReplicaOn(self); ok && !have[r.ID] {

@@ -5,12 +5,13 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/wire"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 const (

@@ -1,10 +1,11 @@
 package replica
 
 import (
-	"github.com/katakv/katakv"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/katakv/katakv"
 )
 
 // fromPeers are the message types that may come over the wire. MsgTransferLeader and MsgProp are not among

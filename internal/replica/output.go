@@ -1,11 +1,12 @@
 package replica
 
 import (
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Output collects what replicas want done during one pass. The core empties it.

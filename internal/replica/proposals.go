@@ -3,10 +3,11 @@ package replica
 import (
 	"slices"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/kv"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // maxEntryBytes is where packing stops: an entry takes further requests while it is below. Larger entries

@@ -3,9 +3,10 @@ package replica
 import (
 	"testing"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 func write(bytes int) *Request {

@@ -3,12 +3,13 @@ package replica
 import (
 	"fmt"
 
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/invariant"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
-	"go.etcd.io/raft/v3"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // takeSnapshot answers Raft's wish to send a snapshot with a view of the engine. The view travels on with the

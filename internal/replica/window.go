@@ -3,10 +3,11 @@ package replica
 import (
 	"slices"
 
-	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/invariant"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/invariant"
 )
 
 // entryOverheadBytes is what an entry costs in memory beside its data: the struct, its pointers, its scalars.

@@ -104,18 +104,30 @@ var parserCases = []struct {
 	{"length too short", "*1\r\n$3\r\nPING\r\n", []string{"error Protocol error: expected a line end after the bulk"}},
 	{"commands before an error count", "*1\r\n$1\r\na\r\n*1\r\n!", []string{`"a"`, "error Protocol error: expected '$', got '!'"}},
 
-	{"value too large", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$17\r\n01234567890123456\r\nPING\r\n",
-		[]string{"large 2 17 16", `"PING"`}},
-	{"more after the large value", "*4\r\n$3\r\nSET\r\n$20\r\n01234567890123456789\r\n$18\r\n012345678901234567\r\n$2\r\nNX\r\nPING\r\n",
-		[]string{"large 1 20 16", `"PING"`}},
-	{"command too large", "*4\r\n$16\r\n0123456789012345\r\n$16\r\n0123456789012345\r\n$9\r\n012345678\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n",
-		[]string{"large -1 42 40", `"b"`}},
-	{"exactly the limits", "*3\r\n$16\r\n0123456789012345\r\n$16\r\n0123456789012345\r\n$8\r\n01234567\r\n",
-		[]string{`"0123456789012345" "0123456789012345" "01234567"`}},
-	{"too much to skip", "*3\r\n$50\r\n" + strings.Repeat("x", 50) + "\r\n$50\r\n" + strings.Repeat("x", 50) + "\r\n$1\r\n",
-		[]string{"error Protocol error: invalid bulk length"}},
-	{"large value cut by a wrong length", "*1\r\n$17\r\n0123456789012345678\r\n",
-		[]string{"error Protocol error: expected a line end after the bulk"}},
+	{
+		"value too large", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$17\r\n01234567890123456\r\nPING\r\n",
+		[]string{"large 2 17 16", `"PING"`},
+	},
+	{
+		"more after the large value", "*4\r\n$3\r\nSET\r\n$20\r\n01234567890123456789\r\n$18\r\n012345678901234567\r\n$2\r\nNX\r\nPING\r\n",
+		[]string{"large 1 20 16", `"PING"`},
+	},
+	{
+		"command too large", "*4\r\n$16\r\n0123456789012345\r\n$16\r\n0123456789012345\r\n$9\r\n012345678\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n",
+		[]string{"large -1 42 40", `"b"`},
+	},
+	{
+		"exactly the limits", "*3\r\n$16\r\n0123456789012345\r\n$16\r\n0123456789012345\r\n$8\r\n01234567\r\n",
+		[]string{`"0123456789012345" "0123456789012345" "01234567"`},
+	},
+	{
+		"too much to skip", "*3\r\n$50\r\n" + strings.Repeat("x", 50) + "\r\n$50\r\n" + strings.Repeat("x", 50) + "\r\n$1\r\n",
+		[]string{"error Protocol error: invalid bulk length"},
+	},
+	{
+		"large value cut by a wrong length", "*1\r\n$17\r\n0123456789012345678\r\n",
+		[]string{"error Protocol error: expected a line end after the bulk"},
+	},
 
 	{"inline", "SET k v\r\n  get\tk  \nquit\r\n", []string{`"SET" "k" "v"`, `"get" "k"`, `"quit"`}},
 	{"inline quotes", `SET "a b" 'c d' "" ''` + "\r\n", []string{`"SET" "a b" "c d" "" ""`}},

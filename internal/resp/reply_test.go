@@ -78,13 +78,17 @@ var replyCases = []struct {
 	{"empty simple", "+\r\n", []string{`simple ""`}},
 	{"error", "-ERR no such thing\r\n", []string{`error "ERR no such thing"`}},
 	{"integers", ":0\r\n:-5\r\n:+7\r\n", []string{"int 0", "int -5", "int 7"}},
-	{"smallest and largest", ":-9223372036854775808\r\n:9223372036854775807\r\n",
-		[]string{"int -9223372036854775808", "int 9223372036854775807"}},
+	{
+		"smallest and largest", ":-9223372036854775808\r\n:9223372036854775807\r\n",
+		[]string{"int -9223372036854775808", "int 9223372036854775807"},
+	},
 	{"bulk", "$5\r\na\r\nbc\r\n$0\r\n\r\n", []string{`bulk "a\r\nbc"`, `bulk ""`}},
 	{"nulls", "$-1\r\n*-1\r\n_\r\n", []string{"null", "null", "null"}},
 	{"booleans", "#t\r\n#f\r\n", []string{"bool 1", "bool 0"}},
-	{"doubles", ",1.5\r\n,-2e3\r\n,10\r\n,inf\r\n,-inf\r\n,nan\r\n",
-		[]string{"double 1.5", "double -2000", "double 10", "double +Inf", "double -Inf", "double NaN"}},
+	{
+		"doubles", ",1.5\r\n,-2e3\r\n,10\r\n,inf\r\n,-inf\r\n,nan\r\n",
+		[]string{"double 1.5", "double -2000", "double 10", "double +Inf", "double -Inf", "double NaN"},
+	},
 	{"big number", "(-123456789012345678\r\n", []string{`big-number "-123456789012345678"`}},
 	{"blob error", "!5\r\nERR\r\n\r\n", []string{`error "ERR\r\n"`}},
 	{"verbatim", "=6\r\ntxt:ab\r\n=4\r\nmkd:\r\n", []string{`verbatim txt "ab"`, `verbatim mkd ""`}},
@@ -109,8 +113,10 @@ var replyCases = []struct {
 	{"two gigabytes", "$2147483648\r\n", []string{"error Protocol error: invalid bulk length"}},
 	{"bulk of negative length", "$-2\r\n", []string{"error Protocol error: invalid bulk length"}},
 	{"null error", "!-1\r\n", []string{"error Protocol error: invalid bulk length"}},
-	{"reply too large", "*3\r\n$18\r\n012345678901234567\r\n$18\r\n012345678901234567\r\n$1\r\n",
-		[]string{"error Protocol error: too big reply"}},
+	{
+		"reply too large", "*3\r\n$18\r\n012345678901234567\r\n$18\r\n012345678901234567\r\n$1\r\n",
+		[]string{"error Protocol error: too big reply"},
+	},
 	{"line too large", "+" + strings.Repeat("a", 30), []string{"error Protocol error: too big line in reply"}},
 	{"line of the largest", "+" + strings.Repeat("a", 20) + "\r\n", []string{`simple "` + strings.Repeat("a", 20) + `"`}},
 	{"length too short", "$1\r\nabc\r\n", []string{"error Protocol error: expected a line end after the bulk"}},
@@ -152,8 +158,15 @@ func TestReplyParserPending(t *testing.T) {
 		piece string
 		want  bool
 	}{
-		{"", false}, {"*1\r\n", true}, {"|1\r\n+a\r\n:1\r\n", true}, {"$1\r\n", true}, {"a\r\n", false},
-		{"|1\r\n+a\r\n:1\r\n", true}, {":1\r\n", false}, {"$1\r\n", true}, {"a\r\n", false},
+		{"", false},
+		{"*1\r\n", true},
+		{"|1\r\n+a\r\n:1\r\n", true},
+		{"$1\r\n", true},
+		{"a\r\n", false},
+		{"|1\r\n+a\r\n:1\r\n", true},
+		{":1\r\n", false},
+		{"$1\r\n", true},
+		{"a\r\n", false},
 	} {
 		if feedReplies(t, p, []byte(c.piece)); p.Pending() != c.want {
 			t.Errorf("after %q: got pending %v, want %v", c.piece, p.Pending(), c.want)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/invariant"
 	"github.com/katakv/katakv/internal/router"
@@ -133,7 +134,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = command.DefaultLimits()
 	}
 	if c.Now == nil {
-		c.Now = time.Now //nolint:forbidigo // the front door is given a clock only in tests
+		c.Now = clock.Wall
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/resp"
 	"github.com/katakv/katakv/internal/router"
@@ -260,5 +261,5 @@ func isTimeout(err error) bool {
 
 // deadline is for sockets, which know no clock but the real one.
 func deadline(after time.Duration) time.Time {
-	return time.Now().Add(after) //nolint:forbidigo // see above
+	return clock.Wall().Add(after)
 }

@@ -6,12 +6,13 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/raftlog"
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Disk says how long syncs take.
@@ -82,7 +83,7 @@ func (s *storage) release(log *raftlog.Log) error {
 		return fmt.Errorf("list durable replicas: %w", err)
 	}
 	for i := range metas {
-		log.Release(metas[i].Shard, metas[i].Meta.Replica, metas[i].Meta.Applied)
+		log.Release(metas[i].Shard, metas[i].Replica, metas[i].Applied)
 	}
 	if err := log.Tidy(); err != nil {
 		return fmt.Errorf("tidy: %w", err)

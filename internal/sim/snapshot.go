@@ -37,7 +37,7 @@ func (n *Node) sendChunks(s core.SnapshotSend) error {
 	if err != nil {
 		return err
 	}
-	stream := uint64(n.cluster.queue.order)<<8 | uint64(n.id)
+	stream := n.cluster.queue.order<<8 | uint64(n.id)
 	for sequence := uint32(0); ; sequence++ {
 		data, final, err := reader.Next(chunkBytes)
 		if err != nil {

@@ -35,7 +35,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary directory
+	defer os.RemoveAll(dir)
 	executable = filepath.Join(dir, "katakv")
 	if out, err := exec.Command("go", "build", "-o", executable, "github.com/katakv/katakv/cmd/katakv").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build katakv: %v\n%s", err, out)
@@ -96,7 +96,7 @@ func do(t *testing.T, conn *client.Conn, args ...any) client.Value {
 func wantGet(t *testing.T, addr, key, want string) {
 	t.Helper()
 	conn := dial(t, addr)
-	defer conn.Close() //nolint:errcheck // the answer is in
+	defer conn.Close()
 	value := do(t, conn, "GET", key)
 	if value.IsNull() != (want == "") || value.Text() != want {
 		t.Errorf("GET %s at %s: got %v, want %q", key, addr, value, want)
