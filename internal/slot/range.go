@@ -9,7 +9,8 @@ import (
 
 // Range is a contiguous range of slots, both ends included; First <= Last. There is no empty range.
 type Range struct {
-	First, Last katakv.Slot
+	First katakv.Slot `json:"first"`
+	Last  katakv.Slot `json:"last"`
 }
 
 // All is the range of every slot.

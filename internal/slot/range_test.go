@@ -1,6 +1,7 @@
 package slot_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -148,5 +149,19 @@ func TestSetEnds(t *testing.T) {
 	set.AddRange(slot.All)
 	if got := set.Ranges(); !slices.Equal(got, []slot.Range{slot.All}) || set.Len() != katakv.SlotCount {
 		t.Errorf("got %v of %d, want all", got, set.Len())
+	}
+}
+
+// The cluster map is kept and sent as JSON: these names are part of its format.
+func TestRangeAsJSON(t *testing.T) {
+	const want = `{"first":5461,"last":10922}`
+	r := slot.Range{First: 5461, Last: 10922}
+	text, err := json.Marshal(r)
+	if err != nil || string(text) != want {
+		t.Fatalf("got %s, %v; want %s", text, err, want)
+	}
+	var again slot.Range
+	if err := json.Unmarshal(text, &again); err != nil || again != r {
+		t.Errorf("got %v back, %v; want %v", again, err, r)
 	}
 }
