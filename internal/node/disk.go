@@ -30,7 +30,7 @@ func (n *Node) watchDisk() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-n.group.stopped:
+		case <-n.group.Stopped():
 			return
 		case <-ticker.C:
 			free, total, err := n.dir.Space()

@@ -101,7 +101,7 @@ func (l *coreLoop) carry(fx *core.Effects) {
 
 // install commits a staged snapshot beside the loop.
 func (l *coreLoop) install(in replica.SnapshotInstall) {
-	l.node.group.start(func() {
+	l.node.group.Start(func() {
 		if _, err := in.Installation.Commit(); err != nil {
 			l.node.fail(fmt.Errorf("install snapshot of %v: %w", in.Shard, err))
 			return

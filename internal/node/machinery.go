@@ -140,21 +140,21 @@ func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
 // launch starts the goroutines.
 func (n *Node) launch(m *machinery) {
 	for _, l := range m.loops {
-		n.group.start(func() {
-			err := l.log.run(n.group.stopped)
+		n.group.Start(func() {
+			err := l.log.run(n.group.Stopped())
 			if err != nil {
 				n.failDisk(err)
 			}
 		})
-		n.group.start(func() {
-			err := l.run(n.group.stopped)
+		n.group.Start(func() {
+			err := l.run(n.group.Stopped())
 			m.haltOnce.Do(func() { close(m.halted) })
 			n.fail(err)
 		})
 		l.inbox.signal()
 	}
-	n.group.start(func() { m.flusher.run(n.group.stopped) })
-	n.group.start(n.announce)
+	n.group.Start(func() { m.flusher.run(n.group.Stopped()) })
+	n.group.Start(n.announce)
 }
 
 // close closes the logs and the engine; the goroutines have ended.

@@ -15,6 +15,7 @@ import (
 	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/datadir"
+	"github.com/katakv/katakv/internal/group"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/router"
@@ -52,7 +53,7 @@ type Node struct {
 	// moved holds the peer addresses (NodeID to string) of nodes that told them themselves.
 	moved sync.Map
 
-	group    *group
+	group    *group.Group
 	failed   chan error // holds the first failure
 	stopOnce sync.Once
 
@@ -76,7 +77,7 @@ func Open(cfg Config) (*Node, error) {
 		cfg:      cfg,
 		dir:      dir,
 		inflight: semaphore.NewWeighted(int64(cfg.InflightBytes)),
-		group:    newGroup(),
+		group:    group.New(),
 		failed:   make(chan error, 1),
 		router:   router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
@@ -92,7 +93,7 @@ func Open(cfg Config) (*Node, error) {
 // openOrFail is open in a goroutine of its own: one that meets a damaged file in the engine never comes back.
 func (n *Node) openOrFail() error {
 	opened := make(chan error, 1)
-	n.group.start(func() { opened <- n.open() })
+	n.group.Start(func() { opened <- n.open() })
 	select {
 	case err := <-opened:
 		return err
@@ -117,8 +118,8 @@ func (n *Node) open() error {
 // Start begins to serve peers and, once the node is part of a cluster, clients.
 func (n *Node) Start() {
 	n.transport.Start()
-	n.group.start(n.runClock)
-	n.group.start(n.watchDisk)
+	n.group.Start(n.runClock)
+	n.group.Start(n.watchDisk)
 	if m := n.machinery.Load(); m != nil {
 		n.launch(m)
 	}
@@ -173,7 +174,7 @@ func (n *Node) stop() {
 	n.senders.stop()
 	n.receiver.stop()
 	n.transport.Stop()
-	n.group.stop()
+	n.group.Stop()
 	if m != nil {
 		if err := m.close(); err != nil {
 			n.cfg.Logger.Error("close", "error", err)
@@ -253,7 +254,7 @@ func (n *Node) runClock() {
 	defer gossip.Stop()
 	for {
 		select {
-		case <-n.group.stopped:
+		case <-n.group.Stopped():
 			return
 		case <-ticks.C:
 			n.tickCores()

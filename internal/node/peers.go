@@ -105,7 +105,7 @@ func (n *Node) mapChanged(encoded []byte) {
 		n.cfg.Logger.Error("ignored a cluster map that cannot be understood", "error", err)
 		return
 	}
-	n.group.start(func() { n.adopt(clusterMap) })
+	n.group.Start(func() { n.adopt(clusterMap) })
 }
 
 func (n *Node) adopt(clusterMap *placement.Map) {
@@ -147,7 +147,7 @@ func (n *Node) announce() {
 			n.cfg.Logger.Warn("announce this node's addresses", "error", err)
 		}
 		select {
-		case <-n.group.stopped:
+		case <-n.group.Stopped():
 			return
 		case <-clock.After(announceInterval):
 		}

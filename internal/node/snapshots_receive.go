@@ -10,6 +10,7 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
+	"github.com/katakv/katakv/internal/group"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/wire"
 )
@@ -30,7 +31,7 @@ type incomingKey struct {
 // receiver stages snapshots that peers send, each in a goroutine of its own.
 type receiver struct {
 	node  *Node
-	group *group
+	group *group.Group
 
 	mu struct {
 		sync.Mutex
@@ -46,12 +47,12 @@ type incoming struct {
 }
 
 func newReceiver(n *Node) *receiver {
-	r := &receiver{node: n, group: newGroup()}
+	r := &receiver{node: n, group: group.New()}
 	r.mu.streams = make(map[incomingKey]*incoming)
 	return r
 }
 
-func (r *receiver) stop() { r.group.stop() }
+func (r *receiver) stop() { r.group.Stop() }
 
 // chunk takes a part of a snapshot. The first one opens its stream.
 func (r *receiver) chunk(m *machinery, from katakv.NodeID, c *wire.SnapshotChunk) {
@@ -86,7 +87,7 @@ func (r *receiver) stream(m *machinery, from katakv.NodeID, c *wire.SnapshotChun
 		return nil, fmt.Errorf("%d snapshots are being received: try again later", maxIncoming)
 	}
 	in := &incoming{key: key, chunks: make(chan *wire.SnapshotChunk, snapshotWindow+1)}
-	if !r.group.start(func() { r.stage(m, in) }) {
+	if !r.group.Start(func() { r.stage(m, in) }) {
 		return nil, errStopping
 	}
 	r.mu.streams[key] = in
@@ -199,7 +200,7 @@ func (r *receiver) next(in *incoming) (*wire.SnapshotChunk, error) {
 		return c, nil
 	case <-patience.C:
 		return nil, fmt.Errorf("no chunk within %v", incomingPatience)
-	case <-r.group.stopped:
+	case <-r.group.Stopped():
 		return nil, errStopping
 	}
 }

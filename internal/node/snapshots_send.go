@@ -9,6 +9,7 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
+	"github.com/katakv/katakv/internal/group"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/wire"
 )
@@ -28,7 +29,7 @@ const (
 // senders streams snapshots to followers, each in a goroutine of its own.
 type senders struct {
 	node  *Node
-	group *group
+	group *group.Group
 
 	mu struct {
 		sync.Mutex
@@ -45,17 +46,17 @@ type outgoing struct {
 }
 
 func newSenders(n *Node) *senders {
-	s := &senders{node: n, group: newGroup()}
+	s := &senders{node: n, group: group.New()}
 	s.mu.streams = make(map[uint64]*outgoing)
 	return s
 }
 
-func (s *senders) stop() { s.group.stop() }
+func (s *senders) stop() { s.group.Stop() }
 
 // start streams a snapshot and reports to the core how it ended.
 func (s *senders) start(l *coreLoop, send core.SnapshotSend) {
 	o := s.register(send.To)
-	started := s.group.start(func() {
+	started := s.group.Start(func() {
 		err := s.stream(o, &send)
 		err = errors.Join(err, send.View.Close())
 		s.forget(o)
@@ -183,7 +184,7 @@ func (s *senders) pause(d time.Duration) error {
 		return nil
 	}
 	select {
-	case <-s.group.stopped:
+	case <-s.group.Stopped():
 		return errStopping
 	case <-clock.After(d):
 		return nil
@@ -204,7 +205,7 @@ func (s *senders) await(o *outgoing) (*wire.SnapshotAck, error) {
 		return ack, nil
 	case <-patience.C:
 		return nil, fmt.Errorf("no answer within %v", snapshotPatience)
-	case <-s.group.stopped:
+	case <-s.group.Stopped():
 		return nil, errStopping
 	}
 }

@@ -48,6 +48,7 @@ var Packages = map[string]Rule{
 	"internal/check":   {Level: 1},
 	"internal/clock":   {Level: 1},
 	"internal/figures": {Level: 1},
+	"internal/group":   {Level: 1, Goroutines: true, OnlyFrom: []string{"internal/node", "internal/transport"}},
 
 	"internal/command":   {Level: 2, Pure: true},
 	"internal/placement": {Level: 2, Pure: true},

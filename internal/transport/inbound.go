@@ -36,7 +36,7 @@ func (t *Transport) accept() {
 			t.log.Error("accept a connection from a node", "error", err, "retry in", wait)
 			select {
 			case <-clock.After(wait):
-			case <-t.group.stopped:
+			case <-t.group.Stopped():
 				return
 			}
 			continue
@@ -66,7 +66,7 @@ func (t *Transport) admit(conn net.Conn) bool {
 		t.mu.inbound--
 		t.mu.Unlock()
 	}
-	if !t.track(conn) || !t.group.start(func() { defer release(); t.inbound(conn) }) {
+	if !t.track(conn) || !t.group.Start(func() { defer release(); t.inbound(conn) }) {
 		release()
 	}
 	return true
@@ -125,7 +125,7 @@ func (t *Transport) receive(conn net.Conn, l lane) {
 		// Its last message is handed over before our first: a class keeps its order.
 		select {
 		case <-older:
-		case <-t.group.stopped:
+		case <-t.group.Stopped():
 			return
 		}
 	}

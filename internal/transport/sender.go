@@ -86,7 +86,7 @@ func (s *sender) dial() (conn net.Conn, address string, err error) {
 func (s *sender) serve(conn net.Conn, address string) error {
 	defer s.t.untrack(conn)
 	broken := make(chan struct{})
-	if !s.t.group.start(func() { watch(conn, broken) }) {
+	if !s.t.group.Start(func() { watch(conn, broken) }) {
 		return net.ErrClosed
 	}
 	s.up(conn, address)
@@ -103,7 +103,7 @@ func (s *sender) serve(conn net.Conn, address string) error {
 				continue
 			case <-broken:
 				return errors.New("the connection broke")
-			case <-s.t.group.stopped:
+			case <-s.t.group.Stopped():
 				return net.ErrClosed
 			}
 		}
@@ -153,7 +153,7 @@ func (s *sender) wait(failures int) bool {
 		return true
 	case <-s.nudge:
 		return true
-	case <-s.t.group.stopped:
+	case <-s.t.group.Stopped():
 		return false
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/group"
 	"github.com/katakv/katakv/internal/invariant"
 	"github.com/katakv/katakv/internal/wire"
 )
@@ -20,7 +21,7 @@ type Transport struct {
 	identity atomic.Pointer[Identity]
 	refusals *refusals
 
-	group  *group
+	group  *group.Group
 	ctx    context.Context // ends with stop; for dialling
 	cancel context.CancelFunc
 
@@ -52,7 +53,7 @@ func New(cfg Config) *Transport {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	t := &Transport{cfg: cfg, log: cfg.Logger, refusals: newRefusals(cfg.Logger), group: newGroup()}
+	t := &Transport{cfg: cfg, log: cfg.Logger, refusals: newRefusals(cfg.Logger), group: group.New()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	identity := cfg.Identity
 	t.identity.Store(&identity)
@@ -68,7 +69,7 @@ func (t *Transport) Start() {
 	invariant.Check(!t.mu.started, "transport started twice")
 	t.mu.started = true
 	t.mu.Unlock()
-	t.group.start(t.accept)
+	t.group.Start(t.accept)
 }
 
 // Stop closes the listener and all connections and waits until every goroutine has ended. What was not yet
@@ -82,13 +83,13 @@ func (t *Transport) Stop() {
 	}
 	t.mu.Unlock()
 
-	t.group.signal()
+	t.group.Signal()
 	t.cancel()
 	_ = t.cfg.Listener.Close() // nothing to do about a failure; closing twice is harmless
 	for _, conn := range open {
 		_ = conn.Close()
 	}
-	t.group.wait()
+	t.group.Wait()
 }
 
 // Identity returns who this node is.
@@ -140,7 +141,7 @@ func (t *Transport) sender(l lane) *sender {
 		return nil
 	}
 	s = newSender(t, l)
-	if !t.group.start(s.run) {
+	if !t.group.Start(s.run) {
 		return nil
 	}
 	t.mu.senders[l] = s
