@@ -7,12 +7,14 @@ OLD      ?= main
 BENCH    ?= .
 PKGS     ?= ./...
 ONLY     ?=
+SEED     ?= 1
+SEEDS    ?= 300
 BIN      := .bin
 LINT     := $(BIN)/golangci-lint
 GOFUMPT  := $(BIN)/gofumpt
 COMMANDS := $(wildcard cmd/*/)
 
-.PHONY: build check format vet lint test tidy race fuzz bench tools figures clean
+.PHONY: build check format vet lint test tidy race fuzz sim hunt bench tools figures clean
 
 ## build: one static binary a command, in bin/
 build:
@@ -46,6 +48,14 @@ race:
 ## fuzz: each fuzz target in turn, TIME each
 fuzz:
 	.ci/fuzz $(TIME)
+
+## sim: the simulated cluster under faults, SEEDS seeds from SEED on
+sim:
+	KATAKV_SEED=$(SEED) KATAKV_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout=0 -run '^TestSurvivesFaults$$' ./internal/sim
+
+## hunt: the same with fresh seeds until stopped; prints how to repeat those that fail
+hunt:
+	tools/hunt
 
 ## bench: benchmarks of PKGS at OLD and here, ten rounds in turn, then benchstat
 bench: $(BIN)/benchstat

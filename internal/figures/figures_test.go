@@ -75,7 +75,7 @@ func TestBroken(t *testing.T) {
 func records() []figures.Record {
 	return []figures.Record{
 		{
-			ID: "2.a", Text: "first", How: "go test -run '^TestA$' ./a", Commit: "0123456789ab", Date: "2026-11-24",
+			ID: "2.a", Text: "first", How: "go test -C a -run '^TestA$'", Commit: "0123456789ab", Date: "2026-11-24",
 			Figures: "gap 812 ms; ratio 0.93", Verdict: figures.Pass,
 		},
 		{ID: "2.b", Text: "second", How: "no test yet", Commit: "-", Date: "-", Figures: "no test yet", Verdict: figures.NotRun},

@@ -25,6 +25,15 @@ type Check struct {
 	Test string
 }
 
+// tests returns checks for tests of one package.
+func tests(dir string, names ...string) []Check {
+	checks := make([]Check, len(names))
+	for i, name := range names {
+		checks[i] = Check{Dir: dir, Test: name}
+	}
+	return checks
+}
+
 // Bound is the largest value that a figure may have. A figure that is missing, or comes in another unit,
 // breaks its bound.
 type Bound struct {
@@ -53,5 +62,5 @@ func (c Check) Command() string {
 	if c.Test == "" {
 		return "no test yet"
 	}
-	return "go test -run '^" + c.Test + "$' ./" + c.Dir
+	return "go test -C " + c.Dir + " -run '^" + c.Test + "$'" // works in nested modules too
 }

@@ -15,6 +15,9 @@ const (
 	// SeedEnv holds the run's seed as a decimal uint64.
 	SeedEnv = "KATAKV_SEED"
 
+	// SeedsEnv holds how many seeds a test goes through that goes through several, as a decimal number.
+	SeedsEnv = "KATAKV_SEEDS"
+
 	// FullEnv asks for the full size of a measurement when it is "1"; otherwise tests take a sample.
 	FullEnv = "KATAKV_FIGURES"
 )
@@ -54,6 +57,25 @@ func Seed(t testing.TB) uint64 {
 		t.Fatalf("%s=%q is not a decimal uint64: %v", SeedEnv, text, err)
 	}
 	return seed
+}
+
+// Seeds returns the seeds for a test that goes through several: Seed and those after it, n of them or as many
+// as SeedsEnv says. A seed from among them is repeated alone with SeedEnv and a SeedsEnv of 1.
+func Seeds(t testing.TB, n int) []uint64 {
+	t.Helper()
+	if text := os.Getenv(SeedsEnv); text != "" {
+		count, err := strconv.ParseUint(text, 10, 32)
+		if err != nil || count == 0 {
+			t.Fatalf("%s=%q is not a number of seeds", SeedsEnv, text)
+		}
+		n = int(count)
+	}
+	first := Seed(t)
+	seeds := make([]uint64, n)
+	for i := range seeds {
+		seeds[i] = first + uint64(i)
+	}
+	return seeds
 }
 
 // Full reports whether a measurement should run at its full size.

@@ -3,6 +3,7 @@ package require_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/katakv/katakv/internal/require"
@@ -76,6 +77,33 @@ func TestSeed(t *testing.T) {
 			end := record(func(tb testing.TB) { got = require.Seed(tb) })
 			if got != test.want || end != test.wantEnd {
 				t.Fatalf("got %d and end %q, want %d and %q", got, end, test.want, test.wantEnd)
+			}
+		})
+	}
+}
+
+func TestSeeds(t *testing.T) {
+	tests := []struct {
+		first, count string
+		want         []uint64
+		wantEnd      string
+	}{
+		{"", "", []uint64{1, 2, 3}, ""},
+		{"7", "", []uint64{7, 8, 9}, ""},
+		{"7", "1", []uint64{7}, ""},
+		{"", "5", []uint64{1, 2, 3, 4, 5}, ""},
+		{"", "0", nil, "fatal"},
+		{"", "many", nil, "fatal"},
+		{"x", "", nil, "fatal"},
+	}
+	for _, test := range tests {
+		t.Run(test.first+"/"+test.count, func(t *testing.T) {
+			t.Setenv(require.SeedEnv, test.first)
+			t.Setenv(require.SeedsEnv, test.count)
+			var got []uint64
+			end := record(func(tb testing.TB) { got = require.Seeds(tb, 3) })
+			if !slices.Equal(got, test.want) || end != test.wantEnd {
+				t.Fatalf("got %v and end %q, want %v and %q", got, end, test.want, test.wantEnd)
 			}
 		})
 	}

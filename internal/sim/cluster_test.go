@@ -130,9 +130,7 @@ func TestSurvivesFaults(t *testing.T) {
 	if testing.Short() {
 		seeds = 4
 	}
-	base := require.Seed(t)
-	for i := range seeds {
-		seed := base + uint64(i)
+	for _, seed := range require.Seeds(t, seeds) {
 		t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) { storm(t, seed) })
 	}
 }
