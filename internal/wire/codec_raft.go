@@ -13,7 +13,8 @@ import (
 
 // A RaftBatch is
 //
-//	kind control(1 B) item*      item: shard(uvarint) length(u32 LE) protobuf raftpb.Message
+//	kind control(1 B) item*      item: shard(uvarint) form(1 B) message
+//	form 0: length(u32 LE) protobuf raftpb.Message       form 1: see codec_compact.go
 //
 // without a count, so that it can be cut between any two items. The length has a fixed width because it is
 // known only when the message behind it is written.
@@ -23,8 +24,18 @@ func appendBatchHeader(dst []byte, b *RaftBatch) []byte {
 
 func appendItem(dst []byte, item *RaftItem) []byte {
 	dst = binary.AppendUvarint(dst, uint64(item.Shard))
-	return appendRaft(dst, item.Message)
+	invariant.Check(item.Message != nil, "encode a missing raft message")
+	if fitsCompact(item.Message) {
+		return appendCompact(append(dst, formCompact), item.Message)
+	}
+	return appendRaft(append(dst, formProtobuf), item.Message)
 }
+
+// The forms of a message in a RaftBatch.
+const (
+	formProtobuf = 0
+	formCompact  = 1
+)
 
 func appendRaft(dst []byte, m *raftpb.Message) []byte {
 	invariant.Check(m != nil, "encode a missing raft message")
@@ -43,9 +54,22 @@ func decodeBatch(d *decoder) Message {
 			d.fail("more than %d raft messages", maxBatchItems)
 			break
 		}
-		b.Items = append(b.Items, RaftItem{Shard: katakv.ShardID(d.uvarint()), Message: d.raft()})
+		b.Items = append(b.Items, d.item())
 	}
 	return b
+}
+
+func (d *decoder) item() RaftItem {
+	item := RaftItem{Shard: katakv.ShardID(d.uvarint())}
+	switch form := d.byte(); form {
+	case formProtobuf:
+		item.Message = d.raft()
+	case formCompact:
+		item.Message = d.compact()
+	default:
+		d.fail("raft message of form %d", form)
+	}
+	return item
 }
 
 // raft reads a Raft message that may come from another node.

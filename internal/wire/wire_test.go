@@ -238,7 +238,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	// Two bytes an entry, of which decoding would make a hundred.
 	entries := bytes.Repeat([]byte{7<<3 | 2, 0}, 1<<18+1)
-	many := append(batch(&raftpb.Message{})[:3], byte(len(entries)), byte(len(entries)>>8), byte(len(entries)>>16), byte(len(entries)>>24))
+	many := append(batch(&raftpb.Message{})[:4], byte(len(entries)), byte(len(entries)>>8), byte(len(entries)>>16), byte(len(entries)>>24))
 	many = append(many, entries...)
 	for _, c := range []struct {
 		name, want string
@@ -252,7 +252,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{"raft message without type", "MsgHup", batch(untyped)},
 		{"deep nesting", "recursion", batch(deep)},
 		{"entries without end", "parts", many},
-		{"raft length", "with 0 bytes left", []byte{2, 0, 1, 255, 255, 255, 255}},
+		{"raft length", "with 0 bytes left", []byte{2, 0, 1, 0, 255, 255, 255, 255}},
+		{"raft form", "form 9", []byte{2, 0, 1, 9}},
+		{"compact type", "in compact form", []byte{2, 0, 1, 1, byte(raftpb.MsgHup), 0, 0}},
+		{"compact fields", "unknown fields", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 255}},
+		{"compact entries", "count", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 4, 255, 255, 3}},
 		{"huge count", "count", []byte{3, 1, 1, 1, 255, 255, 255, 15}},
 		{"truth", "truth value 7", []byte{2, 7}},
 		{"sequence", "does not fit", []byte{9, 1, 255, 255, 255, 255, 255, 1}},
