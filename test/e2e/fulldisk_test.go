@@ -73,17 +73,18 @@ func takeSpace(t *testing.T, dir string, bytes int64) (free func()) {
 type filling struct {
 	*bulk
 	acked []int
+	next  int
 }
 
-// untilRefused writes through a node until a write fails, and returns that failure.
+// untilRefused writes on through a node until a write fails, and returns that failure.
 func (f *filling) untilRefused(t *testing.T, addr string) error {
 	t.Helper()
 	conn := dial(t, addr)
-	for i := range f.count {
-		if _, err := conn.Do(t.Context(), "SET", f.key(i), f.value(i)); err != nil {
+	for ; f.next < f.count; f.next++ {
+		if _, err := conn.Do(t.Context(), "SET", f.key(f.next), f.value(f.next)); err != nil {
 			return err
 		}
-		f.acked = append(f.acked, i)
+		f.acked = append(f.acked, f.next)
 	}
 	return nil
 }
@@ -119,15 +120,19 @@ func (f *filling) check(t *testing.T, addr string) {
 	}
 }
 
-// waitRefused waits until no write through a node is accepted; all its answers must be the same.
-func waitRefused(t *testing.T, addr string) {
+// untilAllRefused writes on through a node until a disk that all nodes share stays full: flushes and compactions
+// give some of it back after the first refusals. At the end the other node accepts no write either.
+func (f *filling) untilAllRefused(t *testing.T, addr, other string) {
 	t.Helper()
-	conn := dial(t, addr)
+	conn := dial(t, other)
 	eventually(t, func() error {
+		if err := f.untilRefused(t, addr); err == nil || err.Error() != diskFull {
+			t.Fatalf("after %d values: got %v, want %s", len(f.acked), err, diskFull)
+		}
 		for i := range manyKeys {
 			_, err := conn.Do(t.Context(), "SET", key(i), "refused")
 			if err == nil {
-				return fmt.Errorf("%s was written at %s", key(i), addr)
+				return fmt.Errorf("%s was written at %s", key(i), other)
 			}
 			if err.Error() != diskFull {
 				t.Fatalf("got %q, want %q", err, diskFull)
@@ -171,11 +176,8 @@ func fullDiskOfAll(t *testing.T) {
 	free := takeSpace(t, dir, 400<<20)
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
 	f := &filling{bulk: &bulk{count: 1 << 20, valueBytes: 64 << 10, prefix: "fill:", seed: 3}}
-	if err := f.untilRefused(t, c.Nodes[0].Plain); err == nil || err.Error() != diskFull {
-		t.Errorf("after %d values: got %v, want %s", len(f.acked), err, diskFull)
-	}
+	f.untilAllRefused(t, c.Nodes[0].Plain, c.Nodes[1].Plain)
 	figure(t, "values of 64 KiB until the disk of all was full", float64(len(f.acked)), "")
-	waitRefused(t, c.Nodes[1].Plain)
 	for _, n := range c.Nodes {
 		f.check(t, n.Plain) // reads go on
 		if !n.Running() {
