@@ -106,10 +106,22 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 		p.Levels[i].IndexBlockSize = indexBlockBytes
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
-	// Snappy's speed class: the processor is dearer than the disk here.
-	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	p.ApplyCompressionSettings(compression)
 	p.EnsureDefaults()
 	return p
+}
+
+// compressedLevels is how many of the lowest levels are compressed. Tables above them live for seconds, and the
+// processor is dearer than the disk.
+const compressedLevels = 2
+
+// compression is Snappy's speed class where data stays, and none where it passes through.
+func compression() pebble.DBCompressionSettings {
+	settings := pebble.DBCompressionFastest
+	for i := range len(settings.Levels) - compressedLevels {
+		settings.Levels[i] = pebble.DBCompressionNone.Levels[i]
+	}
+	return settings
 }
 
 func (o *Options) logger() *slog.Logger {
