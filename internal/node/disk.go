@@ -19,6 +19,9 @@ const (
 	lowWaterBytes    = 512 << 20
 	lowWaterFraction = 5
 
+	// roomFraction is the part of the low water mark that must be free beyond it before writes are taken again.
+	roomFraction = 4
+
 	// criticalFraction is the part of the low water mark below which the node stops, while it still can in
 	// good order: a write that fails halfway stops it anyway.
 	criticalFraction = 4
@@ -50,7 +53,8 @@ func (n *Node) judgeSpace(free, total uint64) {
 			free>>20, n.dir.Path()))
 		return
 	}
-	full := free < low
+	// Flushes and compactions move the free space up and down: writes are not taken again just above the mark.
+	full := free < low || (n.readOnly.Load() && free < low+low/roomFraction)
 	if n.readOnly.Swap(full) != full {
 		if full {
 			n.cfg.Logger.Error("the disk is nearly full: writes are refused", "freeBytes", free, "lowWaterBytes", low)
