@@ -72,6 +72,13 @@ type member struct {
 	dirty bool
 	// preferred is the node that should lead the shard.
 	preferred katakv.NodeID
+	// voters are the shard's voters in the order of the map.
+	voters []katakv.ReplicaID
+	// lastLeader is the last one known, and silent how many ticks ago it was heard.
+	lastLeader katakv.ReplicaID
+	silent     int
+	// patience is how many ticks of silence beyond an election timeout the next campaign waits for.
+	patience int
 }
 
 // Core is the state machine. See the package comment.
@@ -185,7 +192,11 @@ func (c *Core) SetMap(m *placement.Map) {
 			continue
 		}
 		mine.preferred = s.Leader
+		mine.voters = mine.voters[:0]
 		for _, r := range s.Replicas {
+			if !r.Learner {
+				mine.voters = append(mine.voters, r.ID)
+			}
 			c.nodeOf[r.ID] = r.Node
 			c.replicasOn[r.Node] = append(c.replicasOn[r.Node], placed{shard: s.ID, replica: r.ID})
 		}
@@ -223,6 +234,7 @@ func (c *Core) Receive(from katakv.NodeID, batch *wire.RaftBatch) {
 			continue
 		}
 		if m.Step(item.Message) {
+			m.heard(item.Message.GetType())
 			c.markDirty(m)
 		}
 	}

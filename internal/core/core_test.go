@@ -34,6 +34,12 @@ type harness struct {
 func newHarness(t *testing.T, nodes, shards int) *harness {
 	t.Helper()
 	cryptotest.SetGlobalRandom(t, seed) // Raft draws its timeouts from there
+	return newHarnessAnyRandom(t, nodes, shards)
+}
+
+// newHarnessAnyRandom is newHarness with whatever randomness the test has set.
+func newHarnessAnyRandom(t *testing.T, nodes, shards int) *harness {
+	t.Helper()
 	h := &harness{t: t}
 	list := make([]placement.Node, nodes)
 	for i := range list {
@@ -361,6 +367,38 @@ func (h *harness) carryAmong(i int, among []int, fx *core.Effects) {
 	}
 	fx.Frames = kept
 	h.carry(i, fx)
+}
+
+// A leader that falls silent is succeeded soon after an election timeout, whatever the random timeouts are.
+func TestSilentLeadersAreSucceededSoon(t *testing.T) {
+	const enough = 2 * core.DefaultElectionTicks
+	for s := uint64(1); s <= 40; s++ {
+		cryptotest.SetGlobalRandom(t, s)
+		h := newHarnessAnyRandom(t, 3, 8)
+		h.elect()
+		dead := h.leader(1)
+		others := []int{(dead + 1) % 3, (dead + 2) % 3}
+		leaderless := -1
+		for tick := 1; tick <= enough && leaderless != 0; tick++ {
+			for _, i := range others {
+				h.cores[i].Tick()
+			}
+			for range 20 {
+				for _, i := range others {
+					if h.cores[i].HasWork() {
+						h.carryAmong(i, others, h.pass(i))
+					}
+				}
+			}
+			leaderless = len(h.m.Shards)
+			for _, i := range others {
+				leaderless -= h.cores[i].Leading()
+			}
+		}
+		if leaderless != 0 {
+			t.Errorf("seed %d: %d shards have no leader after %d ticks", s, leaderless, enough)
+		}
+	}
 }
 
 func TestMessagesOfStrangersAreDropped(t *testing.T) {

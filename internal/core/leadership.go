@@ -1,6 +1,10 @@
 package core
 
-import "github.com/katakv/katakv"
+import (
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/katakv/katakv"
+)
 
 const (
 	// balanceTicks is how often a leader looks whether the node that should lead its shard can take over. It is
@@ -12,6 +16,11 @@ const (
 	// nothing but saves a fresh cluster one election timeout.
 	startTicks         = 30
 	startCampaignTicks = 3
+	// succeedTicks is how long the replica that should succeed a silent leader gives its first campaign, which
+	// it begins after one election timeout; each further one gets twice as long, so that slow networks and disks
+	// have time to answer. The others wait for Raft's random timeouts, which begin then: so two seldom campaign
+	// against each other, and if they do, the next try is not another one to two seconds away.
+	succeedTicks = 5
 )
 
 // Tick advances time by one tick: Raft's timers, and where leaders belong.
@@ -19,6 +28,7 @@ func (c *Core) Tick() {
 	c.ticks++
 	for _, m := range c.ordered {
 		m.Tick()
+		m.silent++
 		c.place(m)
 		if m.HasWork() {
 			c.markDirty(m)
@@ -29,14 +39,41 @@ func (c *Core) Tick() {
 // place moves the leadership of a shard towards where it belongs.
 func (c *Core) place(m *member) {
 	known := m.Leadership()
+	if known.Self {
+		m.silent, m.patience = 0, 0
+	}
+	if known.Leader != 0 {
+		m.lastLeader = known.Leader
+	}
 	switch {
 	case c.evacuating:
 		m.TransferAway()
 	case known.Leader == 0 && m.preferred == c.cfg.Self && c.ticks <= startTicks && c.ticks%startCampaignTicks == 0:
 		m.Campaign()
+	case m.silent >= c.cfg.ElectionTicks+m.patience && m.succeeds():
+		m.patience = 2*m.patience + succeedTicks
+		m.Campaign()
 	case known.Self && m.preferred != c.cfg.Self && m.preferred != 0 && c.ticks%balanceTicks == 0:
 		m.TransferTo(c.replicaAt(m.preferred, m.Shard()))
 	}
+}
+
+// heard notes that the shard's leader lives.
+func (m *member) heard(t raftpb.MessageType) {
+	if t == raftpb.MsgApp || t == raftpb.MsgHeartbeat {
+		m.silent, m.patience = 0, 0
+	}
+}
+
+// succeeds reports whether this replica is the one that the members agree on as the next leader: the first voter
+// beside the last leader.
+func (m *member) succeeds() bool {
+	for _, id := range m.voters {
+		if id != m.lastLeader {
+			return id == m.ID()
+		}
+	}
+	return false
 }
 
 func (c *Core) replicaAt(node katakv.NodeID, shard katakv.ShardID) katakv.ReplicaID {
