@@ -36,3 +36,23 @@ func TestRepliesAreBounded(t *testing.T) {
 		t.Errorf("MGET of too much: kind %d, %v", r.Kind, r.Err)
 	}
 }
+
+// The limit of APPEND travels in the operation: every replica judges by it, whatever its own settings are.
+func TestAppendStopsAtTheLimitInTheLog(t *testing.T) {
+	e := engine.NewMemory()
+	m, w := makeReplica(t, e, 1, every()), kv.NewWriter(e)
+	add := withValue(command.KindAppend, "k", "12345")
+	add.Delta = 12
+	for i, want := range []string{"5", "10"} {
+		if got := text(apply(t, w, m, add)[0]); got != want {
+			t.Errorf("append %d: got %s, want %s", i+1, got, want)
+		}
+	}
+	r := apply(t, w, m, add)[0]
+	if r.Kind != command.ReplyError || r.Err.Code != katakv.CodeTooLarge {
+		t.Errorf("append beyond the limit: kind %d, %v", r.Kind, r.Err)
+	}
+	if got := text(m.Read(e, get("k"))); got != `"1234512345"` {
+		t.Errorf("the refused append changed the value: %s", got)
+	}
+}
