@@ -60,21 +60,12 @@ func newHarnessAnyRandom(t *testing.T, nodes, shards int) *harness {
 func (h *harness) newCore(self katakv.NodeID) *core.Core {
 	h.t.Helper()
 	e := engine.NewMemory()
-	b := e.NewBatch()
+	if err := kv.WriteInitialState(e, self, h.m); err != nil {
+		h.t.Fatal(err)
+	}
 	var shards []katakv.ShardID
 	for i := range h.m.Shards {
-		s := &h.m.Shards[i]
-		r, _ := s.ReplicaOn(self)
-		conf := &raftpb.ConfState{}
-		for _, v := range s.Replicas {
-			conf.Voters = append(conf.Voters, uint64(v.ID))
-		}
-		kv.WriteMeta(b, s.ID, &kv.Meta{Replica: r.ID, Applied: 10, AppliedTerm: 1, ConfState: conf, Slots: s.Slots})
-		shards = append(shards, s.ID)
-	}
-	kv.WriteMap(b, h.m.Encode())
-	if err := e.Commit(b); err != nil {
-		h.t.Fatal(err)
+		shards = append(shards, h.m.Shards[i].ID)
 	}
 	c := core.New(core.Config{Self: self, Engine: e})
 	if err := c.AddReplicas(shards, nil); err != nil {

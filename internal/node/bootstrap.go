@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/raft/v3/raftpb"
-
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/datadir"
-	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/engine/pebble"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
@@ -23,13 +20,6 @@ import (
 //
 // Each step can be repeated. If any node is active, every node had prepared: an empty one among them lost its
 // disk, and whoever creates clusters must refuse to prepare it again (internal/bootstrap does).
-
-// Every replica of a new shard starts from the same made-up snapshot at this position, so that a member that
-// has nothing can never be taken for one that is up to date.
-const (
-	initialIndex katakv.Index = 10
-	initialTerm  katakv.Term  = 1
-)
 
 // Admin answers an administrator's request; transport calls it.
 func (n *Node) Admin(request wire.Message) wire.Message {
@@ -94,7 +84,7 @@ func (n *Node) prepare(self katakv.NodeID, m *placement.Map) error {
 	if err != nil {
 		return fmt.Errorf("create the state engine: %w", err)
 	}
-	err = writeInitialState(e, self, m)
+	err = kv.WriteInitialState(e, self, m)
 	if err = errors.Join(err, e.Close()); err != nil {
 		return err
 	}
@@ -102,43 +92,6 @@ func (n *Node) prepare(self katakv.NodeID, m *placement.Map) error {
 		return err
 	}
 	return n.dir.SetIdentity(datadir.Identity{Cluster: m.Cluster, Node: self, Cores: n.cfg.Cores})
-}
-
-func writeInitialState(e engine.Engine, self katakv.NodeID, m *placement.Map) error {
-	b := e.NewBatch()
-	for i := range m.Shards {
-		s := &m.Shards[i]
-		r, ok := s.ReplicaOn(self)
-		if !ok {
-			continue
-		}
-		kv.WriteMeta(b, s.ID, &kv.Meta{
-			Replica: r.ID, Applied: initialIndex, AppliedTerm: initialTerm,
-			ConfState: initialConf(s), Slots: s.Slots,
-		})
-		if s.ID == katakv.MetaShard {
-			kv.WriteMap(b, m.Encode())
-		}
-	}
-	if err := e.Commit(b); err != nil {
-		return fmt.Errorf("write the initial state: %w", err)
-	}
-	if err := e.Flush(); err != nil {
-		return fmt.Errorf("flush the initial state: %w", err)
-	}
-	return nil
-}
-
-func initialConf(s *placement.Shard) *raftpb.ConfState {
-	conf := &raftpb.ConfState{}
-	for _, r := range s.Replicas {
-		if r.Learner {
-			conf.Learners = append(conf.Learners, uint64(r.ID))
-		} else {
-			conf.Voters = append(conf.Voters, uint64(r.ID))
-		}
-	}
-	return conf
 }
 
 // activate makes the prepared node take part.

@@ -1,12 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
@@ -24,9 +23,9 @@ type Disk struct {
 }
 
 func (d *Disk) setDefaults() {
-	setDefault(&d.MinSync, 100*time.Microsecond)
-	setDefault(&d.MaxSync, 3*time.Millisecond)
-	setDefault(&d.StallTime, 3*time.Second)
+	d.MinSync = cmp.Or(d.MinSync, 100*time.Microsecond)
+	d.MaxSync = cmp.Or(d.MaxSync, 3*time.Millisecond)
+	d.StallTime = cmp.Or(d.StallTime, 3*time.Second)
 }
 
 const logDir = "log"
@@ -41,27 +40,8 @@ type storage struct {
 // newStorage writes what a bootstrapped node finds on its disk.
 func newStorage(self katakv.NodeID, m *placement.Map) (*storage, error) {
 	s := &storage{fs: vfs.NewCrashableMem(), engine: engine.NewMemory()}
-	b := s.engine.NewBatch()
-	for i := range m.Shards {
-		shard := &m.Shards[i]
-		r, ok := shard.ReplicaOn(self)
-		if !ok {
-			continue
-		}
-		conf := &raftpb.ConfState{}
-		for _, v := range shard.Replicas {
-			conf.Voters = append(conf.Voters, uint64(v.ID))
-		}
-		kv.WriteMeta(b, shard.ID, &kv.Meta{Replica: r.ID, Applied: 10, AppliedTerm: 1, ConfState: conf, Slots: shard.Slots})
-		if shard.ID == katakv.MetaShard {
-			kv.WriteMap(b, m.Encode())
-		}
-	}
-	if err := s.engine.Commit(b); err != nil {
-		return nil, fmt.Errorf("write initial state: %w", err)
-	}
-	if err := s.engine.Flush(); err != nil {
-		return nil, fmt.Errorf("flush initial state: %w", err)
+	if err := kv.WriteInitialState(s.engine, self, m); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
