@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -52,18 +53,10 @@ type Config struct {
 }
 
 func (cfg *Config) setDefaults() {
-	if cfg.ElectionTicks == 0 {
-		cfg.ElectionTicks = DefaultElectionTicks
-	}
-	if cfg.HeartbeatTicks == 0 {
-		cfg.HeartbeatTicks = DefaultHeartbeatTicks
-	}
-	if cfg.WindowBytes == 0 {
-		cfg.WindowBytes = DefaultWindowBytes
-	}
-	if cfg.MaxSnapshots == 0 {
-		cfg.MaxSnapshots = DefaultMaxSnapshots
-	}
+	cfg.ElectionTicks = cmp.Or(cfg.ElectionTicks, DefaultElectionTicks)
+	cfg.HeartbeatTicks = cmp.Or(cfg.HeartbeatTicks, DefaultHeartbeatTicks)
+	cfg.WindowBytes = cmp.Or(cfg.WindowBytes, DefaultWindowBytes)
+	cfg.MaxSnapshots = cmp.Or(cfg.MaxSnapshots, DefaultMaxSnapshots)
 }
 
 // member is a replica with the core's own notes about it.

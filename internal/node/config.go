@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 	"time"
@@ -57,21 +58,14 @@ type Config struct {
 }
 
 func (cfg *Config) setDefaults() {
-	setDefault(&cfg.Cores, 1)
-	setDefault(&cfg.TickInterval, DefaultTickInterval)
-	setDefault(&cfg.RequestTimeout, katakv.DefaultRequestTimeout)
-	setDefault(&cfg.InflightBytes, DefaultInflightBytes)
-	setDefault(&cfg.CacheBytes, DefaultCacheBytes)
-	setDefault(&cfg.MemTableBytes, DefaultMemTableBytes)
-	setDefault(&cfg.SnapshotBytesPerSecond, DefaultSnapshotBytesPerSecond)
+	cfg.Cores = cmp.Or(cfg.Cores, 1)
+	cfg.TickInterval = cmp.Or(cfg.TickInterval, DefaultTickInterval)
+	cfg.RequestTimeout = cmp.Or(cfg.RequestTimeout, katakv.DefaultRequestTimeout)
+	cfg.InflightBytes = cmp.Or(cfg.InflightBytes, DefaultInflightBytes)
+	cfg.CacheBytes = cmp.Or(cfg.CacheBytes, DefaultCacheBytes)
+	cfg.MemTableBytes = cmp.Or(cfg.MemTableBytes, DefaultMemTableBytes)
+	cfg.SnapshotBytesPerSecond = cmp.Or(cfg.SnapshotBytesPerSecond, DefaultSnapshotBytesPerSecond)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }

@@ -78,7 +78,7 @@ func (f *flusher) release() error {
 	}
 	parts := make([][]release, len(f.m.writers))
 	for i := range metas {
-		core := int(uint64(metas[i].Shard) % uint64(len(parts)))
+		core := coreOf(metas[i].Shard, len(parts))
 		parts[core] = append(parts[core], release{
 			shard: metas[i].Shard, replica: metas[i].Replica, upTo: metas[i].Applied,
 		})

@@ -110,10 +110,9 @@ func (l *coreLoop) install(in replica.SnapshotInstall) {
 	})
 }
 
-// coreFor returns the loop that owns a shard. Which one is fixed for the life of a data directory.
-func (n *Node) coreFor(loops []*coreLoop, shard katakv.ShardID) *coreLoop {
-	return loops[int(uint64(shard)%uint64(len(loops)))]
-}
+// coreOf returns which of some cores owns a shard. It is fixed for the life of a data directory: each core has its
+// own log.
+func coreOf(shard katakv.ShardID, cores int) int { return int(uint64(shard) % uint64(cores)) }
 
 // receiveRaft sorts a peer's Raft messages to the cores that own their shards.
 func (n *Node) receiveRaft(loops []*coreLoop, from katakv.NodeID, batch *wire.RaftBatch) {
@@ -123,7 +122,7 @@ func (n *Node) receiveRaft(loops []*coreLoop, from katakv.NodeID, batch *wire.Ra
 	}
 	parts := make([]*wire.RaftBatch, len(loops))
 	for _, item := range batch.Items {
-		i := int(uint64(item.Shard) % uint64(len(loops)))
+		i := coreOf(item.Shard, len(loops))
 		if parts[i] == nil {
 			parts[i] = &wire.RaftBatch{Control: batch.Control}
 		}

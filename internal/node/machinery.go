@@ -120,7 +120,7 @@ func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
 	}
 	var shards []katakv.ShardID
 	for j := range metas {
-		if int(uint64(metas[j].Shard)%uint64(n.cfg.Cores)) == i {
+		if coreOf(metas[j].Shard, n.cfg.Cores) == i {
 			shards = append(shards, metas[j].Shard)
 		}
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/katakv/katakv"
@@ -143,7 +142,7 @@ func (n *Node) announce() {
 		err := n.change(ctx, placement.Change{UpdateNode: &placement.UpdateNode{
 			ID: self.ID, Zone: n.cfg.Zone, Addresses: n.cfg.Advertised,
 		}})
-		if err != nil && !errors.Is(err, placement.ErrNoChange) {
+		if err != nil {
 			n.cfg.Logger.Warn("announce this node's addresses", "error", err)
 		}
 		select {

@@ -119,7 +119,7 @@ func (n *Node) submit(requests []*replica.Request) {
 		return
 	}
 	for _, r := range requests {
-		if !n.coreFor(loops, r.Shard).inbox.put(event{request: r}) {
+		if !loops[coreOf(r.Shard, len(loops))].inbox.put(event{request: r}) {
 			n.rejectStopped([]*replica.Request{r})
 		}
 	}

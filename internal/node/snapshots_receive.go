@@ -130,7 +130,7 @@ func (r *receiver) stage(m *machinery, in *incoming) {
 		r.answer(in.key, &wire.SnapshotAck{Done: true, Error: err.Error()})
 		return
 	}
-	l := r.node.coreFor(m.loops, shard)
+	l := m.loops[coreOf(shard, len(m.loops))]
 	ok := l.inbox.put(event{do: func(c *core.Core) error {
 		c.SnapshotReceived(in.key.from, shard, message, staged)
 		return nil

@@ -2,7 +2,6 @@ package router
 
 import (
 	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
 )
@@ -72,20 +71,12 @@ func (r *Router) nodeOf(shard katakv.ShardID, id katakv.ReplicaID) katakv.NodeID
 	if r.topology.Map == nil || id == 0 {
 		return 0
 	}
-	return replicaNode(r.topology.Map, shard, id)
-}
-
-func replicaNode(m *placement.Map, shard katakv.ShardID, id katakv.ReplicaID) katakv.NodeID {
-	s := m.Shard(shard)
+	s := r.topology.Map.Shard(shard)
 	if s == nil {
 		return 0
 	}
-	for _, rep := range s.Replicas {
-		if rep.ID == id {
-			return rep.Node
-		}
-	}
-	return 0
+	member, _ := s.Replica(id)
+	return member.Node
 }
 
 // Leaderless returns how many shards of the map have no known leader.

@@ -430,13 +430,18 @@ func (r *Router) SetMap(self katakv.NodeID, m *placement.Map) {
 }
 
 func (r *Router) publish(m *placement.Map) {
-	version := r.topology.Version + 1
-	r.topology = NewTopology(r.self, m, func(s katakv.ShardID) katakv.NodeID {
+	last := func(s katakv.ShardID) katakv.NodeID {
 		if l := r.leaders[s]; l != nil {
 			return l.last
 		}
 		return 0
-	})
+	}
+	version := r.topology.Version + 1
+	if m == r.topology.Map {
+		r.topology = r.topology.withLeaders(last)
+	} else {
+		r.topology = NewTopology(r.self, m, last)
+	}
 	r.topology.Version = version
 	r.out.Topology = r.topology
 }

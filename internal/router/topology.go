@@ -1,6 +1,8 @@
 package router
 
 import (
+	"cmp"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/placement"
 )
@@ -24,14 +26,9 @@ func NewTopology(self katakv.NodeID, m *placement.Map, leaders func(katakv.Shard
 	if m == nil {
 		return t
 	}
-	t.Leaders = make([]katakv.NodeID, len(m.Shards))
 	t.shardOf = make([]uint16, katakv.SlotCount)
 	for i := range m.Shards {
 		s := &m.Shards[i]
-		t.Leaders[i] = leaders(s.ID)
-		if t.Leaders[i] == 0 {
-			t.Leaders[i] = s.Leader
-		}
 		if s.Slots == nil {
 			continue
 		}
@@ -39,7 +36,19 @@ func NewTopology(self katakv.NodeID, m *placement.Map, leaders func(katakv.Shard
 			t.shardOf[slot] = uint16(i)
 		}
 	}
-	return t
+	return t.withLeaders(leaders)
+}
+
+// withLeaders returns the same view with other leaders. Leaders change often and slots seldom, so the index of
+// slots is shared. Map must not be nil.
+func (t *Topology) withLeaders(leaders func(katakv.ShardID) katakv.NodeID) *Topology {
+	next := *t
+	next.Leaders = make([]katakv.NodeID, len(t.Map.Shards))
+	for i := range t.Map.Shards {
+		s := &t.Map.Shards[i]
+		next.Leaders[i] = cmp.Or(leaders(s.ID), s.Leader)
+	}
+	return &next
 }
 
 // ShardAt returns the shard that owns slot and its last known leader. Map must not be nil.
@@ -53,10 +62,5 @@ func (t *Topology) Node(id katakv.NodeID) *placement.Node {
 	if t.Map == nil {
 		return nil
 	}
-	for i := range t.Map.Nodes {
-		if t.Map.Nodes[i].ID == id {
-			return &t.Map.Nodes[i]
-		}
-	}
-	return nil
+	return t.Map.Node(id)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -112,24 +113,12 @@ func (c Config) withDefaults() Config {
 	if c.Open == nil {
 		c.Open = new(atomic.Int64)
 	}
-	if c.MaxConnections == 0 {
-		c.MaxConnections = DefaultMaxConnections
-	}
-	if c.MaxInputBytes == 0 {
-		c.MaxInputBytes = DefaultMaxInputBytes
-	}
-	if c.InputWait == 0 {
-		c.InputWait = DefaultInputWait
-	}
-	if c.IdleAfter == 0 {
-		c.IdleAfter = DefaultIdleAfter
-	}
-	if c.WriteTimeout == 0 {
-		c.WriteTimeout = DefaultWriteTimeout
-	}
-	if c.StopGrace == 0 {
-		c.StopGrace = DefaultStopGrace
-	}
+	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections)
+	c.MaxInputBytes = cmp.Or(c.MaxInputBytes, DefaultMaxInputBytes)
+	c.InputWait = cmp.Or(c.InputWait, DefaultInputWait)
+	c.IdleAfter = cmp.Or(c.IdleAfter, DefaultIdleAfter)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
+	c.StopGrace = cmp.Or(c.StopGrace, DefaultStopGrace)
 	if c.Limits == (command.Limits{}) {
 		c.Limits = command.DefaultLimits()
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	cryptorand "crypto/rand"
 	"fmt"
 	"hash"
@@ -33,22 +34,15 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.Nodes, 3)
-	setDefault(&o.Shards, 4)
-	setDefault(&o.Replicas, min(3, o.Nodes))
-	setDefault(&o.TickInterval, 100*time.Millisecond)
-	setDefault(&o.Timeout, 2*time.Second)
-	setDefault(&o.SegmentBytes, 64<<10)
-	setDefault(&o.FlushInterval, time.Second)
+	o.Nodes = cmp.Or(o.Nodes, 3)
+	o.Shards = cmp.Or(o.Shards, 4)
+	o.Replicas = cmp.Or(o.Replicas, min(3, o.Nodes))
+	o.TickInterval = cmp.Or(o.TickInterval, 100*time.Millisecond)
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
+	o.SegmentBytes = cmp.Or(o.SegmentBytes, 64<<10)
+	o.FlushInterval = cmp.Or(o.FlushInterval, time.Second)
 	o.Network.setDefaults()
 	o.Disk.setDefaults()
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Cluster is a simulated cluster.
@@ -60,7 +54,6 @@ type Cluster struct {
 	nodes   []*Node
 
 	trace    hash.Hash64
-	events   uint64
 	installs int
 	failed   error
 
@@ -123,9 +116,6 @@ func (c *Cluster) Node(i int) *Node { return c.nodes[i] }
 // Now returns the simulated time.
 func (c *Cluster) Now() time.Duration { return c.queue.now }
 
-// Events returns how many events have happened.
-func (c *Cluster) Events() uint64 { return c.events }
-
 // Installs returns how many snapshots have been installed.
 func (c *Cluster) Installs() int { return c.installs }
 
@@ -141,7 +131,6 @@ func (c *Cluster) RunUntil(d time.Duration, done func() bool) error {
 	end := c.queue.now + d
 	for c.failed == nil && len(c.queue.events) > 0 && c.queue.events[0].at <= end {
 		e := c.queue.next()
-		c.events++
 		c.note(e.name)
 		e.run()
 		if done() {

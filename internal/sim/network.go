@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -19,9 +20,9 @@ type Network struct {
 }
 
 func (n *Network) setDefaults() {
-	setDefault(&n.MinDelay, 100*time.Microsecond)
-	setDefault(&n.MaxDelay, 2*time.Millisecond)
-	setDefault(&n.SlowDelay, 500*time.Millisecond)
+	n.MinDelay = cmp.Or(n.MinDelay, 100*time.Microsecond)
+	n.MaxDelay = cmp.Or(n.MaxDelay, 2*time.Millisecond)
+	n.SlowDelay = cmp.Or(n.SlowDelay, 500*time.Millisecond)
 }
 
 // network carries encoded messages between nodes.

@@ -57,14 +57,8 @@ func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
 	return &Node{cluster: c, id: id, disk: disk, known: m}, nil
 }
 
-// ID returns the node's id.
-func (n *Node) ID() katakv.NodeID { return n.id }
-
 // Up reports whether the node runs.
 func (n *Node) Up() bool { return n.up }
-
-// Router gives tests a look at the node's router.
-func (n *Node) Router() *router.Router { return n.router }
 
 // start recovers the node from its disk.
 func (n *Node) start() error {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -115,22 +116,15 @@ const (
 )
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.QueueBytes[wire.ClassControl], defaultControlQueueBytes)
-	setDefault(&l.QueueBytes[wire.ClassLog], defaultLogQueueBytes)
-	setDefault(&l.QueueBytes[wire.ClassBulk], defaultBulkQueueBytes)
-	setDefault(&l.QueueMessages, defaultQueueMessages)
-	setDefault(&l.MaxInbound, defaultMaxInbound)
-	setDefault(&l.DialTimeout, defaultDialTimeout)
-	setDefault(&l.HandshakeTimeout, defaultHandshakeTimeout)
-	setDefault(&l.WriteTimeout, defaultWriteTimeout)
-	setDefault(&l.AdminTimeout, defaultAdminTimeout)
-	setDefault(&l.MinBackoff, defaultMinBackoff)
-	setDefault(&l.MaxBackoff, defaultMaxBackoff)
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	l.QueueBytes[wire.ClassControl] = cmp.Or(l.QueueBytes[wire.ClassControl], defaultControlQueueBytes)
+	l.QueueBytes[wire.ClassLog] = cmp.Or(l.QueueBytes[wire.ClassLog], defaultLogQueueBytes)
+	l.QueueBytes[wire.ClassBulk] = cmp.Or(l.QueueBytes[wire.ClassBulk], defaultBulkQueueBytes)
+	l.QueueMessages = cmp.Or(l.QueueMessages, defaultQueueMessages)
+	l.MaxInbound = cmp.Or(l.MaxInbound, defaultMaxInbound)
+	l.DialTimeout = cmp.Or(l.DialTimeout, defaultDialTimeout)
+	l.HandshakeTimeout = cmp.Or(l.HandshakeTimeout, defaultHandshakeTimeout)
+	l.WriteTimeout = cmp.Or(l.WriteTimeout, defaultWriteTimeout)
+	l.AdminTimeout = cmp.Or(l.AdminTimeout, defaultAdminTimeout)
+	l.MinBackoff = cmp.Or(l.MinBackoff, defaultMinBackoff)
+	l.MaxBackoff = cmp.Or(l.MaxBackoff, defaultMaxBackoff)
 }
