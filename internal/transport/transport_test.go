@@ -6,14 +6,30 @@ import (
 	"net"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/wire"
 )
+
+// writtenStats returns the counters once everything queued is counted as sent: a message can be received and
+// answered before the write of it has returned.
+func writtenStats(t *testing.T, stats func() []PeerStats) []PeerStats {
+	t.Helper()
+	for deadline := time.Now().Add(failsafe); time.Now().Before(deadline); runtime.Gosched() {
+		now := stats()
+		if !slices.ContainsFunc(now, func(s PeerStats) bool { return s.QueuedBytes > 0 }) {
+			return now
+		}
+	}
+	t.Fatal("messages stay queued")
+	return nil
+}
 
 func TestExchange(t *testing.T) {
 	where := &addresses{}
@@ -32,7 +48,7 @@ func TestExchange(t *testing.T) {
 			t.Errorf("got %T from %v, want %T", e.m, e.node, m)
 		}
 	}
-	for _, s := range a.Stats() {
+	for _, s := range writtenStats(t, a.Stats) {
 		if s.Node != 2 || !s.Connected || s.Connects != 1 || s.Sent == 0 || s.Received == 0 || s.SentBytes == 0 || s.ReceivedBytes == 0 || s.Dropped != 0 {
 			t.Errorf("got %+v", s)
 		}
