@@ -28,15 +28,19 @@ func (r *Router) Gossip(from katakv.NodeID, leading []wire.Leading) {
 	r.leadersChanged(changed)
 }
 
-// hint takes a refusal's word about who leads; it carries no term, so it only fills a gap or replaces what was
-// just tried in vain.
+// hint takes a refusal's word about who leads. It carries no term, so it only fills a gap: it must not take the
+// place of what a replica or a leader itself said, nor make this node believe that it leads.
 func (r *Router) hint(shard katakv.ShardID, node katakv.NodeID) {
-	l := r.leaders[shard]
-	if l == nil {
-		r.leadersChanged(r.note(shard, node, 0))
-		return
+	term := katakv.Term(0)
+	if l := r.leaders[shard]; l != nil {
+		term = l.term
+		if l.node != 0 {
+			return
+		}
 	}
-	r.leadersChanged(r.note(shard, node, l.term))
+	if node != r.self {
+		r.leadersChanged(r.note(shard, node, term))
+	}
 }
 
 // note records a leader and reports whether anything changed. News from older terms is ignored.

@@ -45,9 +45,10 @@ func TestSingleVoterReadsAfterRestart(t *testing.T) {
 // Seeds that failed once, each with what it found.
 func TestSeedsThatFailed(t *testing.T) {
 	seeds := map[uint64]string{
-		1164:  "a single voter read below its log after a restart",
-		23958: "log entries were rewritten while raft held them in a message",
-		26328: "votes were asked for in a term that was not on disk: two leaders of one term",
+		1164:               "a single voter read below its log after a restart",
+		23958:              "log entries were rewritten while raft held them in a message",
+		201666343207226640: "a stale hint made a node tell everybody, for ever, that it led",
+		26328:              "votes were asked for in a term that was not on disk: two leaders of one term",
 	}
 	for seed, found := range seeds {
 		t.Run(found, func(t *testing.T) { storm(t, seed) })
