@@ -1,0 +1,86 @@
+package check
+
+import (
+	"math"
+	"time"
+
+	"github.com/katakv/katakv"
+)
+
+// Kind says what an operation of a history does.
+type Kind uint8
+
+// The kinds, in the words of the Redis commands that they stand for.
+const (
+	Get    Kind = iota + 1 // Keys[0] -> Bulk or Nil
+	MGet                   // Keys -> Array
+	Exists                 // Keys, repeats counted -> Int
+	Strlen                 // Keys[0] -> Int
+	Set                    // Keys[0], Values[0], Options -> OK, Nil, or with WithGet the old value
+	SetNX                  // Keys[0], Values[0] -> Int 1 or 0
+	MSet                   // Keys, Values -> OK
+	Del                    // Keys -> Int
+	IncrBy                 // Keys[0], Delta -> Int
+	Append                 // Keys[0], Values[0] -> Int, the length after
+)
+
+// Writes reports whether operations of this kind may change something.
+func (k Kind) Writes() bool { return k >= Set }
+
+// SetOptions refine Set.
+type SetOptions uint8
+
+// The options of Set.
+const (
+	IfAbsent SetOptions = 1 << iota
+	IfPresent
+	WithGet
+)
+
+// Never is the Return of an operation whose effect may come at any time after its Call, or not at all.
+const Never = time.Duration(math.MaxInt64)
+
+// Operation is one command of a client and what came of it. An operation on several keys is atomic: whoever
+// records a command that the cluster splits over shards records one Operation for each part.
+type Operation struct {
+	// Client numbers the caller. A client has one operation, or one pipeline, in flight at a time.
+	Client int
+	// Call and Return are when the operation was sent and answered, on one clock for the whole history. Return is
+	// Never unless the outcome is applied or not applied.
+	Call, Return time.Duration
+	Kind         Kind
+	Options      SetOptions
+	Keys, Values []string
+	Delta        int64
+	// Outcome is what the client was told. Of a read that failed, it is OutcomeNotApplied: it says nothing.
+	Outcome katakv.Outcome
+	// Reply is the answer, with OutcomeApplied.
+	Reply Reply
+}
+
+// Reply is the answer to an operation.
+type Reply struct {
+	Kind  ReplyKind
+	Int   int64
+	Bulk  string
+	Array []Reply
+	// Error is the message with ReplyError: the operation took part in the order of all others and was refused
+	// there, as INCR of a word is. It changed nothing.
+	Error string
+}
+
+// ReplyKind is the shape of a reply.
+type ReplyKind uint8
+
+// The shapes.
+const (
+	Nil ReplyKind = iota
+	OK
+	Int
+	Bulk
+	Array
+	ReplyError
+)
+
+// History is what the clients of a cluster did and saw, in any order.
+type History []Operation
