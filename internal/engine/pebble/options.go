@@ -45,6 +45,9 @@ const (
 	// l0CompactionThreshold is the read amplification of level 0 that starts a compaction.
 	l0CompactionThreshold = 4
 
+	// neverStopWrites is for an engine that does not compact by itself.
+	neverStopWrites = 1 << 20
+
 	// l0StopWrites is where commits wait for compactions: far above the threshold, because a core that
 	// waits serves nobody.
 	l0StopWrites = 64
@@ -68,6 +71,9 @@ type Options struct {
 	// MemTableBytes is when a memtable is flushed; 0 means DefaultMemTableBytes. Tests that decide
 	// themselves when to flush set it high.
 	MemTableBytes int64
+	// ManualCompaction keeps Pebble from compacting by itself, for tests that repeat: when it would is decided by
+	// goroutines.
+	ManualCompaction bool
 	// Logger gets what Pebble has to say; nil discards it.
 	Logger *slog.Logger
 	// OnFlush is called after each flush, when Durable shows it. See the package about what it may do.
@@ -89,6 +95,7 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          o.FS,
 		DisableWAL:                  true,
+		DisableAutomaticCompactions: o.ManualCompaction,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                uint64(orDefault(o.MemTableBytes, DefaultMemTableBytes)),
 		MemTableStopWritesThreshold: memTables,
@@ -101,6 +108,9 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 		Logger:                      logger{log: o.logger(), fatal: fatal},
 	}
 	p.Experimental.DisableIngestAsFlushable = func() bool { return true }
+	if o.ManualCompaction {
+		p.L0StopWritesThreshold = neverStopWrites
+	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = blockBytes
 		p.Levels[i].IndexBlockSize = indexBlockBytes
