@@ -76,6 +76,9 @@ type Options struct {
 	// must stop the process. Should it return all the same, the goroutine that met the error is parked for
 	// ever, so that nothing goes on from there. Nil panics.
 	Fatal func(error)
+
+	// tune changes Pebble's own options. Tests set it: whatever they are, the answers must be the same.
+	tune func(*pebble.Options)
 }
 
 // counters are written by Pebble's goroutines.
@@ -107,6 +110,9 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
 	p.ApplyCompressionSettings(compression)
+	if o.tune != nil {
+		o.tune(p)
+	}
 	p.EnsureDefaults()
 	return p
 }
