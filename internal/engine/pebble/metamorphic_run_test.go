@@ -233,7 +233,11 @@ func (r *runner) snapshot() error {
 	return nil
 }
 
+// readSnapshots leaves the digest alone: crashes close snapshots, and come at other moments under other option sets.
 func (r *runner) readSnapshots(rng *rand.Rand) error {
+	digest := r.digest
+	r.digest = fnv.New64a()
+	defer func() { r.digest = digest }()
 	for _, s := range r.snapshots {
 		if err := errors.Join(r.getFrom(s, s.state, drawKey(rng)), r.scan(rng, s, s.state)); err != nil {
 			return fmt.Errorf("snapshot: %w", err)
