@@ -90,7 +90,7 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 	fatal := fatalFunc(o.Fatal)
 	listener := o.listener(c, fatal)
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          &fatalDirs{FS: o.FS, fatal: fatal},
 		DisableWAL:                  true,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                uint64(orDefault(o.MemTableBytes, DefaultMemTableBytes)),
