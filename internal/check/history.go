@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/invariant"
 )
 
 // Kind says what an operation of a history does.
@@ -84,3 +85,27 @@ const (
 
 // History is what the clients of a cluster did and saw, in any order.
 type History []Operation
+
+// matters reports whether the operation tells anything about what happened. A read without an answer does not. A
+// write that was not applied does not either: it must have had no effect, so whoever sees its value is wrong.
+func (op *Operation) matters() bool {
+	return op.Outcome == katakv.OutcomeApplied || op.Outcome == katakv.OutcomeUnknown && op.Kind.Writes()
+}
+
+// mustBeWellFormed stops the process where a recorder made a mistake: judging what did not happen helps nobody.
+func (op *Operation) mustBeWellFormed() {
+	want := 0
+	switch op.Kind {
+	case Set, SetNX, Append:
+		want = 1
+	case MSet:
+		want = len(op.Keys)
+	}
+	ended := op.Return != Never
+	switch {
+	case op.Kind < Get || op.Kind > Append || len(op.Keys) == 0 || len(op.Values) != want:
+		invariant.Check(false, "recorded %d keys and %d values: %v", len(op.Keys), len(op.Values), op)
+	case op.Call > op.Return || op.matters() && ended == (op.Outcome == katakv.OutcomeUnknown):
+		invariant.Check(false, "recorded from %v to %v with outcome %d: %v", op.Call, op.Return, op.Outcome, op)
+	}
+}

@@ -82,6 +82,9 @@ type Options struct {
 	// must stop the process. Should it return all the same, the goroutine that met the error is parked for
 	// ever, so that nothing goes on from there. Nil panics.
 	Fatal func(error)
+
+	// tune changes Pebble's own options. Tests set it: whatever they are, the answers must be the same.
+	tune func(*pebble.Options)
 }
 
 // counters are written by Pebble's goroutines.
@@ -93,7 +96,7 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 	fatal := fatalFunc(o.Fatal)
 	listener := o.listener(c, fatal)
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          &fatalDirs{FS: o.FS, fatal: fatal},
 		DisableWAL:                  true,
 		DisableAutomaticCompactions: o.ManualCompaction,
 		FormatMajorVersion:          formatVersion,
@@ -117,6 +120,9 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
 	p.ApplyCompressionSettings(compression)
+	if o.tune != nil {
+		o.tune(p)
+	}
 	p.EnsureDefaults()
 	return p
 }
