@@ -26,18 +26,30 @@ type Update struct {
 	// Snapshot is set if the log begins anew after a state that another member sent.
 	Snapshot *Position
 
-	// HardState tells whether Term and Vote are part of the update.
+	// HardState tells whether Term, Vote and Commit are part of the update.
 	HardState bool
 	Term      katakv.Term
 	Vote      katakv.ReplicaID
+	Commit    katakv.Index
 
 	// Entries replace everything from the first of them on.
 	Entries []Entry
 }
 
-// Synced tells that an update is on disk. It must follow what is there.
+// Synced tells that an update is on disk. It must follow what is there, and what it calls committed must be there:
+// a member that finds less after a crash cannot start.
 func (d *Durability) Synced(m Member, u Update) error {
 	on := d.disk(m)
+	if err := on.store(m, &u); err != nil {
+		return err
+	}
+	if u.HardState && u.Commit > on.last() {
+		return fmt.Errorf("%v stored commit index %d with a log up to index %d", m, u.Commit, on.last())
+	}
+	return nil
+}
+
+func (on *disk) store(m Member, u *Update) error {
 	if u.HardState {
 		if u.Term < on.term || u.Term == on.term && on.vote != 0 && u.Vote != on.vote {
 			return fmt.Errorf("%v stored term %d with a vote for %v over term %d with a vote for %v", m, u.Term, u.Vote, on.term, on.vote)

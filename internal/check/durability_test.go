@@ -13,7 +13,7 @@ var voters = []katakv.ReplicaID{11, 12, 13}
 func stored(t *testing.T) *check.Durability {
 	t.Helper()
 	d := &check.Durability{}
-	wantError(t, d.Synced(m1, check.Update{HardState: true, Term: 2, Vote: 11, Entries: entries(1, 0, 1, 1, 2)}))
+	wantError(t, d.Synced(m1, check.Update{HardState: true, Term: 2, Vote: 11, Commit: 3, Entries: entries(1, 0, 1, 1, 2)}))
 	wantError(t, d.Synced(m2, check.Update{HardState: true, Term: 2, Vote: 11}))
 	wantError(t, d.Synced(m2, check.Update{Entries: entries(1, 0, 1, 1, 2)}))
 	wantError(t, d.Synced(m3, check.Update{HardState: true, Term: 2, Entries: entries(1, 0, 1, 1)}))
@@ -62,6 +62,9 @@ func TestDurabilityThatBreaks(t *testing.T) {
 		{"second vote", func(d *check.Durability) error {
 			return d.Synced(m2, check.Update{HardState: true, Term: 2, Vote: 13})
 		}, []string{"vote for r13", "vote for r11"}},
+		{"commit beyond the log", func(d *check.Durability) error {
+			return d.Synced(m3, check.Update{HardState: true, Term: 2, Commit: 3})
+		}, []string{"s1/r13", "commit index 3", "up to index 2"}},
 		{"hole", func(d *check.Durability) error { return d.Synced(m3, check.Update{Entries: entries(4, 0, 2)}) }, []string{"s1/r13", "index 4", "1 to 2"}},
 		{"hole inside", func(d *check.Durability) error {
 			return d.Synced(m3, check.Update{Entries: append(entries(3, 0, 2), entries(5, 0, 2)...)})
