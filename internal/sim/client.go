@@ -296,7 +296,7 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 
 // anyNode draws a node that a client would get an answer from; nil when there is none.
 func (c *Cluster) anyNode(rng *rand.Rand) *Node {
-	able := slices.DeleteFunc(slices.Clone(c.nodes), func(n *Node) bool { return !n.up || n.paused || n.stopping || n.severed })
+	able := slices.DeleteFunc(slices.Clone(c.nodes), func(n *Node) bool { return !n.up || n.paused || n.stopping || n.severed || n.behind })
 	if len(able) == 0 {
 		return nil
 	}

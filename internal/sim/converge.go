@@ -108,7 +108,7 @@ func (c *Cluster) AwaitConvergence(patience time.Duration) error {
 }
 
 // reachable reports whether the replicas of a node are to become equal to the others.
-func (n *Node) reachable() bool { return n.up && !n.severed }
+func (n *Node) reachable() bool { return n.up && !n.severed && !n.behind }
 
 func (c *Cluster) positions() map[katakv.ShardID]map[katakv.NodeID]katakv.Index {
 	rows := make(map[katakv.ShardID]map[katakv.NodeID]katakv.Index)
@@ -148,12 +148,10 @@ func (c *Cluster) compare() error {
 			continue
 		}
 		for _, s := range n.core.Status() {
-			if err := c.witness.compare(n, s.Shard); err != nil {
-				return err
-			}
+			c.witness.compare(n, s.Shard, s.Replica)
 		}
 	}
-	return nil
+	return c.failed
 }
 
 // checksum returns the checksum of a replica's state and the applied index that it belongs to.

@@ -64,6 +64,11 @@ func newStorage(c *Cluster, self katakv.NodeID, m *placement.Map) (*storage, err
 	if err := kv.WriteInitialState(e, self, m); err != nil {
 		return nil, err
 	}
+	metas, err := kv.ListMetas(e)
+	if err != nil {
+		return nil, err
+	}
+	c.witness.begins(metas)
 	if !c.opts.Pebble {
 		return s, nil
 	}

@@ -92,7 +92,6 @@ func (n *Node) end(how ending) {
 	n.up, n.writing, n.inflight, n.waiting = false, false, nil, nil
 	n.life++
 	n.disk.leave(left, n.release)
-	c.witness.ended(n)
 }
 
 // release closes what a life had open, once the disk has been put aside.

@@ -42,7 +42,7 @@ func (n *Node) synced() {
 		n.diskFailed(fmt.Errorf("append to the raft log: %w", err))
 		return
 	}
-	n.cluster.witness.synced(n, done)
+	n.cluster.witness.synced(done)
 	if n.reach(crashAfterSync) {
 		return
 	}
@@ -84,9 +84,7 @@ func (n *Node) flush() {
 	}
 	if err := n.forget(); err != nil {
 		n.diskFailed(fmt.Errorf("release the log: %w", err))
-		return
 	}
-	n.cluster.witness.flushed(n)
 }
 
 // forget lets the log forget what the engine has made durable.
@@ -99,6 +97,7 @@ func (n *Node) forget() error {
 	if err = errors.Join(err, view.Close()); err != nil {
 		return fmt.Errorf("list durable replicas: %w", err)
 	}
+	n.cluster.witness.flushed(metas)
 	for i := range metas {
 		n.log.Release(metas[i].Shard, metas[i].Replica, metas[i].Applied)
 	}

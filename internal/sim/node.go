@@ -43,10 +43,11 @@ type Node struct {
 	passDelay time.Duration
 	crashAt   crashPoint
 
-	core       *core.Core
-	router     *router.Router
-	passing    bool // a pass is scheduled
-	gossipSoon bool
+	core        *core.Core
+	router      *router.Router
+	passing     bool // a pass is scheduled
+	gossipSoon  bool
+	observeSoon bool // the witness looks where the replicas stand after the next pass
 
 	log      *raftlog.Log
 	writing  bool     // a sync is under way
@@ -59,6 +60,7 @@ type Node struct {
 	moves    int // how often it has moved to another address
 	stopping bool
 	severed  bool // cut off for good, in the liveness phase
+	behind   bool // may stay behind a leader that it does not hear
 }
 
 func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
@@ -196,7 +198,7 @@ func (n *Node) every(interval time.Duration, k kind, run func()) {
 func (n *Node) keepTime() {
 	n.every(n.cluster.opts.TickInterval, kindTick, func() {
 		n.core.Tick()
-		n.cluster.witness.observe(n)
+		n.observeSoon = true
 		n.wake()
 	})
 	n.every(routesInterval, kindRoutes, func() {
@@ -296,7 +298,7 @@ func (n *Node) install(in replica.SnapshotInstall) {
 			return
 		}
 		c.installs++
-		c.witness.installed(n, in.Shard, meta)
+		c.witness.installed(n, in.Shard, &meta)
 		if n.reach(crashAfterSync) {
 			return
 		}

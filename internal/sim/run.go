@@ -1,7 +1,10 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/katakv/katakv/internal/check"
@@ -103,6 +106,8 @@ func (r *run) sever() {
 	n.severed = true
 	r.tell("%v %s for good", n.id, r.plan.Severed)
 	only := (i + 1) % len(r.nodes)
+	// Whoever does not hear a leader that a majority hears stays behind it.
+	r.nodes[only].behind = r.plan.Severed == SeveredLink
 	for j := range r.nodes {
 		if j == i || (r.plan.Severed == SeveredLink && j != only) {
 			continue
@@ -138,6 +143,15 @@ func (r *run) judge() error {
 		return err
 	}
 	h := r.clients.history
-	_, _ = h, final
-	return nil
+	lists := make(map[string]string)
+	for _, key := range r.clients.touched {
+		if onceOnly(key) {
+			lists[key] = final[key]
+		}
+	}
+	return errors.Join(
+		check.Linearizable(slices.DeleteFunc(slices.Clone(h), func(op check.Operation) bool { return strings.HasPrefix(op.Keys[0], "list:") }), check.LinearizableOptions{Timeout: judgeTime}).Failed(),
+		check.ExactlyOnce(h, lists),
+		check.Growth(h),
+	)
 }

@@ -31,7 +31,7 @@ const (
 	groupKeys = 3
 	// largeOneIn is how rare padded values are.
 	largeOneIn = 25
-	// maxPadding keeps padded values recognisable: "id~size~xxxx".
+	// padMark stands around the size of a padded value: "id~size~xxxx".
 	padMark = "~"
 )
 
@@ -68,6 +68,11 @@ func (g *generator) onKey(sort, generation, at int) check.Operation {
 	default:
 		return g.group(generation, at/groupKeys)
 	}
+}
+
+// onceOnly reports whether a key is written by one kind of operation only, by which [check.ExactlyOnce] can judge it.
+func onceOnly(key string) bool {
+	return strings.HasPrefix(key, "counter:") || strings.HasPrefix(key, "list:")
 }
 
 // value makes up a value that nobody else writes.
