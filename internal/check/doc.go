@@ -16,6 +16,7 @@
 //
 // # Concurrency
 //
-// Checkers of traces are plain data with one caller. Checkers of histories may use several goroutines inside, which end
-// before they return; Linearizable searches one group at a time unless asked for more.
+// Checkers of traces are plain data with one caller. Checkers of histories may use several goroutines inside, which have
+// ended when they return, or end at once where a search ran out of time; Linearizable searches one group at a time
+// unless asked for more.
 package check
