@@ -24,6 +24,7 @@ type Clients struct {
 	// touched are all keys that were ever used, in order of first use.
 	touched []string
 	seen    map[string]bool
+	unknown map[string]int // see generator
 
 	// Acknowledged, NotApplied and Unknown count commands by their outcome.
 	Acknowledged, NotApplied, Unknown int
@@ -43,16 +44,18 @@ const (
 	// minPatience and maxPatience are how long a client waits before it believes that its node is gone.
 	minPatience = 500 * time.Millisecond
 	maxPatience = 5 * time.Second
+	// restTime is the longest pause of a client that does not know what became of its last command.
+	restTime = 2 * time.Second
 )
 
 // NewClients starts the clients of a workload.
 func NewClients(c *Cluster, load Workload) *Clients {
-	cs := &Clients{cluster: c, load: load, seen: make(map[string]bool)}
+	cs := &Clients{cluster: c, load: load, seen: make(map[string]bool), unknown: make(map[string]int)}
 	for i := range load.Clients {
 		purpose := fmt.Sprintf("client %d", i)
 		rng := newRand(c.opts.Seed, purpose)
 		cl := &client{clients: cs, number: i, rng: rng}
-		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i)}
+		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i), unknown: cs.unknown}
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}
@@ -176,6 +179,11 @@ func (cl *client) end(ops []check.Operation, settle func(i int)) {
 		cs.count(&ops[i])
 	}
 	cs.history = append(cs.history, ops...)
+	if ops[len(ops)-1].Outcome == katakv.OutcomeUnknown {
+		c := cs.cluster
+		c.after(between(cl.rng, 0, restTime), kindClient, uint64(cl.number), cl.act)
+		return
+	}
 	cl.later()
 }
 
@@ -185,6 +193,7 @@ func (cs *Clients) count(op *check.Operation) {
 		cs.Acknowledged++
 	case katakv.OutcomeUnknown:
 		cs.Unknown++
+		cs.unknown[nameOf(op.Keys[0])]++
 	default:
 		cs.NotApplied++
 	}

@@ -88,8 +88,19 @@ func (s *storage) open() (engine.Engine, error) {
 	e, err := pebble.Open(stateDir, pebble.Options{
 		FS: s.fs, CacheBytes: cacheBytes, MemTableBytes: memTableBytes, ManualCompaction: true,
 	})
+	if err != nil {
+		return nil, err
+	}
 	s.engine = e
-	return e, err
+	return e, nil
+}
+
+// giveUp closes what open opened, when the rest of a start failed.
+func (s *storage) giveUp() {
+	if s.engine != nil && s.cluster.opts.Pebble {
+		_ = s.engine.Close() // the error of the start is the one to report
+	}
+	s.engine = nil
 }
 
 // intercept lets operations on the log fail, as a disk does that is full or broken. Pebble's are spared: it would

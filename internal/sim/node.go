@@ -91,6 +91,7 @@ func (n *Node) Start() {
 	c.trace.add(&event{at: c.queue.now, kind: kindStart, node: n.id})
 	n.life++
 	if err := n.recover(); err != nil {
+		n.disk.giveUp()
 		n.refuse(err)
 		return
 	}

@@ -3,8 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/katakv/katakv/internal/check"
@@ -150,7 +148,7 @@ func (r *run) judge() error {
 		}
 	}
 	return errors.Join(
-		check.Linearizable(slices.DeleteFunc(slices.Clone(h), func(op check.Operation) bool { return strings.HasPrefix(op.Keys[0], "list:") }), check.LinearizableOptions{Timeout: judgeTime}).Failed(),
+		check.Linearizable(h, check.LinearizableOptions{Timeout: judgeTime}).Failed(),
 		check.ExactlyOnce(h, lists),
 		check.Growth(h),
 	)

@@ -215,8 +215,8 @@ func (w *witness) synced(done []logged) {
 				on.Snapshot = &check.Position{Index: u.Snapshot.Index, Term: u.Snapshot.Term}
 			}
 			if hs := u.HardState; hs != nil {
-				on.HardState, on.Term, on.Vote = true, katakv.Term(hs.GetTerm()), katakv.ReplicaID(hs.GetVote())
-				w.hold(w.progress.DurableLog(m, on.Term, on.Vote, katakv.Index(hs.GetCommit())))
+				on.HardState, on.Term, on.Vote, on.Commit = true, katakv.Term(hs.GetTerm()), katakv.ReplicaID(hs.GetVote()), katakv.Index(hs.GetCommit())
+				w.hold(w.progress.DurableLog(m, on.Term, on.Vote, on.Commit))
 			}
 			w.hold(w.durability.Synced(m, on))
 		}

@@ -35,12 +35,17 @@ const (
 	padMark = "~"
 )
 
+// mostUnknown is how many writes of unknown outcome a key, or all keys of a tag, may have before another one takes its
+// place: what the checker has to do doubles with nearly each of them.
+const mostUnknown = 6
+
 // generator makes up commands.
 type generator struct {
-	load   Workload
-	rng    *rand.Rand
-	values int
-	prefix string // makes values unique among clients
+	load    Workload
+	rng     *rand.Rand
+	values  int
+	prefix  string         // makes values unique among clients
+	unknown map[string]int // writes of unknown outcome by the name of their key or tag, of all clients
 }
 
 // next makes up a command for the generation of the moment.
@@ -60,14 +65,32 @@ func (g *generator) next(now time.Duration) check.Operation {
 func (g *generator) onKey(sort, generation, at int) check.Operation {
 	switch sort {
 	case 0:
-		return g.register(fmt.Sprintf("register:%d:%d", generation, at))
+		return g.register(g.name("register", generation, at))
 	case 1:
-		return g.counter(fmt.Sprintf("counter:%d:%d", generation, at))
+		return g.counter(g.name("counter", generation, at))
 	case 2:
-		return g.list(fmt.Sprintf("list:%d:%d", generation, at))
+		return g.list(g.name("list", generation, at))
 	default:
-		return g.group(generation, at/groupKeys)
+		return g.group(g.name("group", generation, at/groupKeys))
 	}
+}
+
+// name returns the name of a key or tag: the first one of its place that has not met too many unknown outcomes.
+func (g *generator) name(sort string, generation, at int) string {
+	for version := 0; ; version++ {
+		name := fmt.Sprintf("%s:%d:%d:%d", sort, generation, at, version)
+		if g.unknown[name] < mostUnknown {
+			return name
+		}
+	}
+}
+
+// nameOf returns the name in a key: the tag of a key that has one.
+func nameOf(key string) string {
+	if tag, _, found := strings.Cut(strings.TrimPrefix(key, "{"), "}"); found {
+		return tag
+	}
+	return key
 }
 
 // onceOnly reports whether a key is written by one kind of operation only, by which [check.ExactlyOnce] can judge it.
@@ -127,10 +150,10 @@ func (g *generator) list(key string) check.Operation {
 }
 
 // group works on several keys of one hash tag at once.
-func (g *generator) group(generation, tag int) check.Operation {
+func (g *generator) group(tag string) check.Operation {
 	keys := make([]string, groupKeys)
 	for i := range keys {
-		keys[i] = fmt.Sprintf("{group:%d:%d}:%d", generation, tag, i)
+		keys[i] = fmt.Sprintf("{%s}:%d", tag, i)
 	}
 	g.rng.Shuffle(groupKeys, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	keys = keys[:1+g.rng.IntN(groupKeys)]
