@@ -21,7 +21,8 @@ type search struct {
 	last    time.Duration
 	workers int
 	quiet   bool
-	first   bool // stop at the first failure
+	first   bool   // stop at the first failure
+	exe     string // whose workers; empty: this program's
 	ledger  string
 	commit  string
 }

@@ -90,9 +90,12 @@ const seedTimeout = 3 * time.Minute
 func (s *search) each(ctx context.Context, stderr io.Writer, tell func(*record) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	exe, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+	exe := s.exe
+	if exe == "" {
+		var err error
+		if exe, err = os.Executable(); err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
 	}
 	q := &seedQueue{next: s.from, left: s.seeds}
 	records := make(chan *record)
