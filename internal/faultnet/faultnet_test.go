@@ -33,6 +33,9 @@ const (
 // echoEnv makes the test binary a node: a server that echoes at the address.
 const echoEnv = "KATAKV_TEST_ECHO"
 
+// The first thread does not end before its process, so no test that ends a thread may have it.
+func init() { runtime.LockOSThread() }
+
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(echoEnv); addr != "" {
 		fmt.Fprintln(os.Stderr, echo(addr))
