@@ -95,6 +95,9 @@ func unavailable(t *testing.T, err error) {
 // nothing that was acknowledged may be missing when it is back. A disk that only hangs must not stop it.
 func TestFaultyDisk(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	require.Root(t)
 	unavailable(t, faultfs.Available())
 	dir, backing := t.TempDir(), t.TempDir()
@@ -145,6 +148,9 @@ func TestFaultyDisk(t *testing.T) {
 // TestPowerCut takes the power of all nodes' disks away at once.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	require.Root(t)
 	require.Tool(t, "mkfs.ext4")
 	unavailable(t, powercut.Available())
