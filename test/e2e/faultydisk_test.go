@@ -100,20 +100,8 @@ func TestFaultyDisk(t *testing.T) {
 	}
 	require.Root(t)
 	unavailable(t, faultfs.Available())
-	dir, backing := t.TempDir(), t.TempDir()
-	data := filepath.Join(dir, "node-2", "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	disk, err := faultfs.Mount(backing, data, faultfs.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := disk.Unmount(); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := t.TempDir()
+	disk := faultyDisk(t, filepath.Join(dir, "node-2", "data"))
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
 	sound, faulty := c.Nodes[0], c.Nodes[1]
 	written := during(t, sound, func() {
@@ -145,6 +133,39 @@ func TestFaultyDisk(t *testing.T) {
 	sameChecksums(t, c)
 }
 
+// cuttableDisk makes a disk for a node.
+func cuttableDisk(t *testing.T, dir string) *powercut.Disk {
+	t.Helper()
+	disk, err := powercut.Create(dir, powercut.Options{SizeMiB: 600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disk.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return disk
+}
+
+// faultyDisk mounts a disk for a node that fails when it is told to.
+func faultyDisk(t *testing.T, dir string) *faultfs.FS {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	disk, err := faultfs.Mount(t.TempDir(), dir, faultfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disk.Unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	return disk
+}
+
 // TestPowerCut takes the power of all nodes' disks away at once.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
@@ -157,16 +178,7 @@ func TestPowerCut(t *testing.T) {
 	dir := t.TempDir()
 	disks := make([]*powercut.Disk, 3)
 	for i := range disks {
-		disk, err := powercut.Create(filepath.Join(dir, fmt.Sprintf("node-%d", i+1)), powercut.Options{SizeMiB: 600})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := disk.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		disks[i] = disk
+		disks[i] = cuttableDisk(t, filepath.Join(dir, fmt.Sprintf("node-%d", i+1)))
 	}
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
 	for range 2 {
