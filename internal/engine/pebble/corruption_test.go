@@ -19,7 +19,7 @@ import (
 func TestFlippedBit(t *testing.T) {
 	flips := 150
 	if require.Full() {
-		flips = 5000
+		flips = 1000
 	}
 	rng := rand.New(rand.NewPCG(require.Seed(t), 21))
 	disk, states := flipSource(t, rng)

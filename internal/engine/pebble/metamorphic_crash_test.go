@@ -190,7 +190,10 @@ func (r *runner) fault(rng *rand.Rand) error {
 	if err != nil && !errors.Is(err, errDisk) {
 		return err
 	}
-	if err := r.replaceDisk(rng, dead); err != nil {
+	if dead {
+		r.Fatal++
+	}
+	if err := r.replaceDisk(rng, dead || closed(broken)); err != nil {
 		return err
 	}
 	for _, s := range work { // the same under all option sets
@@ -260,20 +263,20 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// replaceDisk crashes and goes on without faults.
-func (r *runner) replaceDisk(rng *rand.Rand, dead bool) error {
+// replaceDisk crashes and goes on without faults. An engine that met one is left as it is, like the process: closing it
+// would wait for goroutines that are parked, or are about to be.
+func (r *runner) replaceDisk(rng *rand.Rand, broken bool) error {
 	promised := r.promised.Load()
 	disk := crashed(r.disk, rng)
 	r.fatal = nil
-	if dead {
-		r.Fatal++
-		r.snapshots = nil // as the process is
-		r.disk = disk
-		r.Crashes++
-		return r.recover(promised)
+	if !broken {
+		r.disk.Intercept(nil)
+		return r.restart(disk, promised)
 	}
-	r.disk.Intercept(nil)
-	return r.restart(disk, promised)
+	r.snapshots = nil
+	r.disk = disk
+	r.Crashes++
+	return r.recover(promised)
 }
 
 // breakAt fails the n-th write or sync, and all after it if for good.
