@@ -70,7 +70,7 @@ func flipSource(t *testing.T, rng *rand.Rand) (*crashfs.FS, []map[string]string)
 				c.writes = append(c.writes, edit{'s', drawKey(rng), drawValue(rng)})
 			}
 			r.add(c)
-			if err := r.commitToEngine(&c); err != nil {
+			if err := commitTo(r.engine, &c); err != nil {
 				t.Fatal(err)
 			}
 			states = append(states, maps.Clone(r.state))
