@@ -16,7 +16,7 @@ import (
 )
 
 // logFiles reads the segments in dir by name.
-func logFiles(t *testing.T, fs vfs.FS) map[string][]byte {
+func logFiles(t testing.TB, fs vfs.FS) map[string][]byte {
 	t.Helper()
 	names, err := fs.List(dir)
 	must(t, err)
@@ -33,7 +33,7 @@ func logFiles(t *testing.T, fs vfs.FS) map[string][]byte {
 }
 
 // diskOf returns a file system with these files in dir.
-func diskOf(t *testing.T, files map[string][]byte) *vfs.MemFS {
+func diskOf(t testing.TB, files map[string][]byte) *vfs.MemFS {
 	t.Helper()
 	fs := vfs.NewMem()
 	must(t, fs.MkdirAll(dir, 0o755))
@@ -60,7 +60,7 @@ func with(files map[string][]byte, name string, data []byte) map[string][]byte {
 }
 
 // smallLog writes a log of a few batches, with a roll-over when roll is set, and returns its files and the states.
-func smallLog(t *testing.T, roll bool) (files map[string][]byte, states []string) {
+func smallLog(t testing.TB, roll bool) (files map[string][]byte, states []string) {
 	t.Helper()
 	fs := vfs.NewMem()
 	opts := raftlog.Options{FS: fs, SegmentBytes: 2048}

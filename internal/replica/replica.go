@@ -92,7 +92,8 @@ type Replica struct {
 }
 
 // New builds the replica that the engine and the log hold: machine is its state, recovered what the log kept
-// of it (nil: nothing). Unless the log has the machine's applied entry it starts anew there, keeping the vote.
+// of it (nil: nothing). Unless the log has the machine's applied entry it starts anew there, keeping the vote. A machine
+// that is behind where the log begins is refused: the engine has lost what it had made durable.
 func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftlog.RecoveredReplica) (*Replica, error) {
 	meta := machine.Meta()
 	r := &Replica{
@@ -100,6 +101,9 @@ func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftl
 		sending: make(map[katakv.ReplicaID]katakv.Index),
 	}
 	r.window.takeSnapshot = r.takeSnapshot
+	if err := checkReaches(recovered, meta.Applied); err != nil {
+		return nil, fmt.Errorf("start %v of %v: %w", r.id, shard, err)
+	}
 	r.restoreLog(recovered)
 	r.window.initialConf = meta.ConfState
 
@@ -127,6 +131,24 @@ func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftl
 	}
 	r.raft = rn
 	return r, nil
+}
+
+// checkReaches refuses a log that begins behind the entry after applied. Entries are released, and a log is restarted at
+// a snapshot, only after the engine has made durable what they hold. To start anew at applied would forget entries that
+// this replica has acknowledged.
+func checkReaches(recovered *raftlog.RecoveredReplica, applied katakv.Index) error {
+	if recovered == nil {
+		return nil
+	}
+	begins := recovered.Snapshot.Index + 1
+	if len(recovered.Entries) > 0 {
+		begins = katakv.Index(recovered.Entries[0].GetIndex())
+	}
+	if begins > applied+1 {
+		return fmt.Errorf("the state engine ends with entry %d and the log begins with entry %d: the engine has lost "+
+			"what it had made durable; move the data directory away and let the node rejoin as a new one", applied, begins)
+	}
+	return nil
 }
 
 // restoreLog fills the window and the initial hard state.

@@ -16,6 +16,7 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/require"
 	"github.com/katakv/katakv/internal/wire"
 )
 
@@ -72,12 +73,7 @@ func drawBytes(rng *rand.Rand) []byte {
 func drawRaft(rng *rand.Rand) *raftpb.Message {
 	m := &raftpb.Message{}
 	fillProto(rng, m.ProtoReflect(), 1)
-	remote := []raftpb.MessageType{
-		raftpb.MsgProp, raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgSnap,
-		raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp, raftpb.MsgTransferLeader, raftpb.MsgTimeoutNow,
-		raftpb.MsgReadIndex, raftpb.MsgReadIndexResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp,
-	}
-	m.Type = remote[rng.IntN(len(remote))].Enum()
+	m.Type = remoteTypes[rng.IntN(len(remoteTypes))].Enum()
 	return m
 }
 
@@ -277,12 +273,17 @@ func TestHelloFromTheFuture(t *testing.T) {
 	}
 }
 
+// maxGrowth bounds how many bytes of memory one byte of a payload may become.
+const maxGrowth = 128
+
 func FuzzDecode(f *testing.F) {
 	for _, m := range messages(rand.New(rand.NewPCG(1, 0))) {
 		f.Add(wire.Append(nil, m))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		m, err := wire.Decode(payload)
+		var m wire.Message
+		var err error
+		require.AllocBelow(t, maxGrowth*len(payload), func() { m, err = wire.Decode(payload) })
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) {
 				t.Fatalf("error of another kind: %v", err)

@@ -12,7 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/katakv/katakv/internal/crashfs"
-	"github.com/katakv/katakv/internal/engine"
 )
 
 // laterCrash takes a crashed copy at some operation on the disk, on whatever goroutine that happens.
@@ -114,7 +113,7 @@ func (r *runner) recover(promised *promise) error {
 		if c.ingestion {
 			err = r.ingestToEngine(c) // it is the last: see prefix
 		} else {
-			err = r.commitToEngine(c)
+			err = commitTo(r.engine, c)
 		}
 		if err != nil {
 			return err
@@ -190,7 +189,10 @@ func (r *runner) fault(rng *rand.Rand) error {
 	if err != nil && !errors.Is(err, errDisk) {
 		return err
 	}
-	if err := r.replaceDisk(rng, dead); err != nil {
+	if dead {
+		r.Fatal++
+	}
+	if err := r.replaceDisk(rng, dead || closed(broken)); err != nil {
 		return err
 	}
 	for _, s := range work { // the same under all option sets
@@ -203,21 +205,25 @@ func (r *runner) fault(rng *rand.Rand) error {
 
 // faultyStep does what reaches the disk. It tells whether the engine met a fatal error.
 func (r *runner) faultyStep(s step) (err error, dead bool) {
+	e := r.engine // what is guarded may still run when this one is left behind
 	rng := rand.New(rand.NewPCG(s.seed, 14))
 	switch s.seed % 6 {
 	case 0:
-		err, dead = r.guard(r.engine.Flush)
+		err, dead = r.guard(e.Flush)
 	case 1:
 		c := drawIngestion(rng)
 		r.add(c)
-		var in engine.Ingestion
-		if in, err = r.stage(&c); err == nil {
-			err, dead = r.guard(in.Commit)
-		}
+		err, dead = r.guard(func() error {
+			in, err := stageOn(e, &c)
+			if err != nil {
+				return err
+			}
+			return in.Commit()
+		})
 	default:
 		c := drawCommit(rng, r.commits+1)
 		r.add(c)
-		err, dead = r.guard(func() error { return r.commitToEngine(&c) })
+		err, dead = r.guard(func() error { return commitTo(e, &c) })
 		return err, dead
 	}
 	if err == nil && !dead {
@@ -260,20 +266,20 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// replaceDisk crashes and goes on without faults.
-func (r *runner) replaceDisk(rng *rand.Rand, dead bool) error {
+// replaceDisk crashes and goes on without faults. An engine that met one is left as it is, like the process: closing it
+// would wait for goroutines that are parked, or are about to be.
+func (r *runner) replaceDisk(rng *rand.Rand, broken bool) error {
 	promised := r.promised.Load()
 	disk := crashed(r.disk, rng)
 	r.fatal = nil
-	if dead {
-		r.Fatal++
-		r.snapshots = nil // as the process is
-		r.disk = disk
-		r.Crashes++
-		return r.recover(promised)
+	if !broken {
+		r.disk.Intercept(nil)
+		return r.restart(disk, promised)
 	}
-	r.disk.Intercept(nil)
-	return r.restart(disk, promised)
+	r.snapshots = nil
+	r.disk = disk
+	r.Crashes++
+	return r.recover(promised)
 }
 
 // breakAt fails the n-th write or sync, and all after it if for good.

@@ -139,7 +139,7 @@ func (r *runner) step(s step) error {
 func (r *runner) commit(rng *rand.Rand) error {
 	c := drawCommit(rng, r.commits+1)
 	r.add(c)
-	return r.commitToEngine(&c)
+	return commitTo(r.engine, &c)
 }
 
 // add makes the change in the model: first, since the engine may make it durable before it returns.
@@ -155,8 +155,8 @@ func (r *runner) add(c change) {
 	c.apply(r.state)
 }
 
-func (r *runner) commitToEngine(c *change) error {
-	b := r.engine.NewBatch()
+func commitTo(e *pebble.Engine, c *change) error {
+	b := e.NewBatch()
 	for _, w := range c.writes {
 		switch w.kind {
 		case 's':
@@ -167,7 +167,7 @@ func (r *runner) commitToEngine(c *change) error {
 			b.DeleteRange(engine.Span{Start: []byte(w.key), End: []byte(w.value)})
 		}
 	}
-	return r.engine.Commit(b)
+	return e.Commit(b)
 }
 
 // answer compares an answer with the model's and takes it into the digest.
@@ -307,13 +307,13 @@ func (r *runner) flush() error {
 	return nil
 }
 
-// stage stages an ingestion of c.
-func (r *runner) stage(c *change) (engine.Ingestion, error) {
+// stageOn stages an ingestion of c.
+func stageOn(e *pebble.Engine, c *change) (engine.Ingestion, error) {
 	var spans []engine.Span
 	for i := 0; i < len(c.spans); i += 2 {
 		spans = append(spans, engine.Span{Start: []byte(c.spans[i]), End: []byte(c.spans[i+1])})
 	}
-	in, err := r.engine.NewIngestion(spans)
+	in, err := e.NewIngestion(spans)
 	if err != nil {
 		return nil, err
 	}
@@ -336,7 +336,7 @@ func (r *runner) ingest(c change) error {
 
 // ingestToEngine makes the last change. On Pebble it makes the commits before it durable too.
 func (r *runner) ingestToEngine(c *change) error {
-	in, err := r.stage(c)
+	in, err := stageOn(r.engine, c)
 	if err != nil {
 		return err
 	}
@@ -351,7 +351,7 @@ func (r *runner) ingestToEngine(c *change) error {
 // abort stages an ingestion that never happens, sometimes across a commit.
 func (r *runner) abort(rng *rand.Rand) error {
 	c := drawIngestion(rng)
-	in, err := r.stage(&c)
+	in, err := stageOn(r.engine, &c)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ var optionSets = []struct {
 func TestMetamorphic(t *testing.T) {
 	seeds, steps := 1, 500
 	if require.Full() {
-		seeds, steps = 16, 2500
+		seeds, steps = 8, 2500
 	}
 	var total tally
 	for _, seed := range require.Seeds(t, seeds) {

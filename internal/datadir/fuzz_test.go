@@ -1,0 +1,96 @@
+package datadir_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/katakv/katakv/internal/datadir"
+	"github.com/katakv/katakv/internal/placement"
+)
+
+// FuzzOpen opens a directory whose files hold any bytes. What is accepted is kept when it is written again, and boots
+// count upwards.
+func FuzzOpen(f *testing.F) {
+	source := f.TempDir()
+	d, err := datadir.Open(source)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := d.SetIdentity(datadir.Identity{Cluster: 5, Node: 2, Cores: 1}); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := d.NextBoot(); err != nil {
+		f.Fatal(err)
+	}
+	m := &placement.Map{}
+	if err := d.SetMap(m); err != nil {
+		f.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		f.Fatal(err)
+	}
+	var names []string
+	var files [][]byte
+	entries, err := os.ReadDir(source)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(source, e.Name()))
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(data) > 0 {
+			names, files = append(names, e.Name()), append(files, data)
+		}
+	}
+	for i := range names {
+		f.Add(uint8(i), files[i])
+		f.Add(uint8(i), []byte("null"))
+		f.Add(uint8(i), []byte(`{"format":1}`))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		for i, name := range names {
+			content := files[i]
+			if int(which)%len(names) == i {
+				content = data
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		openAny(t, dir)
+	})
+}
+
+func openAny(t *testing.T, dir string) {
+	t.Helper()
+	d, err := datadir.Open(dir)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	if m, err := d.Map(); err == nil && m != nil {
+		if err := d.SetMap(m); err != nil {
+			t.Fatal(err)
+		}
+		again, err := d.Map()
+		if err != nil || !bytes.Equal(again.Encode(), m.Encode()) {
+			t.Fatalf("got map %+v, %v, want %+v", again, err, m)
+		}
+	}
+	identity := d.Identity()
+	if identity.Empty() {
+		return
+	}
+	first, err := d.NextBoot()
+	if err != nil {
+		return
+	}
+	if second, err := d.NextBoot(); err != nil || second <= first {
+		t.Fatalf("boot %d after %d, %v", second, first, err)
+	}
+}
