@@ -50,6 +50,11 @@ var Packages = map[string]Rule{
 	"internal/figures": {Level: 1},
 	"internal/group":   {Level: 1, Goroutines: true, OnlyFrom: []string{"internal/node", "internal/transport"}},
 
+	// Real faults for real processes, each alone.
+	"internal/faultnet": {Level: 1, Goroutines: true},
+	"internal/faultfs":  {Level: 1},
+	"internal/powercut": {Level: 1},
+
 	"internal/command":   {Level: 2, Pure: true},
 	"internal/placement": {Level: 2, Pure: true},
 	"internal/engine":    {Level: 2, Pure: true, Except: []string{"sync"}}, // the one in memory keeps the contract of one on disk: any goroutine may read
@@ -122,6 +127,7 @@ const (
 var osOwners = []string{
 	"cmd/katakv", "cmd/katasim", "internal/config", "internal/engine/pebble", "internal/backup", "internal/datadir",
 	"internal/localcluster", "internal/chaos", "internal/require", "internal/figures/measure", "internal/tidy",
+	"internal/faultnet", "internal/faultfs", "internal/powercut",
 }
 
 // kernelOwners make system calls without touching processes or files: the clock reads CLOCK_BOOTTIME, the
@@ -144,6 +150,7 @@ var Owners = []Owner{
 	{"golang.org/x/sync", []string{"internal/node"}},
 	{"github.com/google/btree", []string{"internal/engine"}},
 	{"github.com/anishathalye/porcupine", []string{"internal/check"}},
+	{"github.com/hanwen/go-fuse", []string{"internal/faultfs"}},
 
 	// localcluster asks the processes that it started whether they are ready.
 	// The program opens the listeners, and a node passes one on.

@@ -1,0 +1,29 @@
+// Package powercut is a disk that can lose its power: an ext4 file system of its own, in a file on a loop device,
+// mounted at a directory. A cut makes every process on it fail at once and loses what was not synced, as far as
+// ext4 itself would lose it; restoring mounts it again, with the recovery of ext4's journal.
+//
+//	disk, err := powercut.Create(dir, powercut.Options{SizeMiB: 512})
+//	...
+//	defer disk.Close()
+//	// run a node with its data in dir
+//	err = disk.Cut()      // it gets EIO from now on
+//	// end the node
+//	err = disk.Restore()  // what it had synced is there
+//
+// The disk can also run full (Fill, Free), with the real ENOSPC, and turn read-only as one does on which the
+// kernel found an error (ReadOnly; Restore ends it).
+//
+// # Promises
+//
+//   - After Cut nothing more reaches the disk. What was synced before is there after Restore; what was not may be,
+//     if the kernel happened to write it. The directory entries that ext4 had not committed are gone.
+//   - Restore and Close fail while a process uses the disk, and say so; nothing is forced on it but by Close, which
+//     then detaches the mount and leaves the loop device to vanish with the last user.
+//   - What a killed process left is taken away by SweepStale and by the next Create for the same directory.
+//
+// It does not start, watch or end processes. Single failing operations are for package faultfs.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine; they wait for one another. There are no goroutines.
+package powercut
