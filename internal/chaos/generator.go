@@ -30,7 +30,9 @@ var choices = [laneKinds][]choice{
 		{6, func(g *generator, keys []string) check.Operation { return g.set(keys[:1], check.IfPresent) }},
 		{6, func(g *generator, keys []string) check.Operation { return g.set(keys[:1], check.WithGet) }},
 		{4, func(g *generator, keys []string) check.Operation { return operation(check.SetNX, keys[:1], g.word()) }},
-		{10, func(g *generator, keys []string) check.Operation { return operation(check.Append, keys[:1], g.word()+";") }},
+		{10, func(g *generator, keys []string) check.Operation {
+			return operation(check.Append, keys[:1], g.word()+";")
+		}},
 		{5, func(_ *generator, keys []string) check.Operation { return operation(check.Strlen, keys[:1]) }},
 		{4, func(_ *generator, keys []string) check.Operation { return operation(check.Exists, keys[:1]) }},
 		{8, func(_ *generator, keys []string) check.Operation { return operation(check.Del, keys[:1]) }},
@@ -49,7 +51,9 @@ var choices = [laneKinds][]choice{
 		}},
 		{14, func(g *generator, keys []string) check.Operation { return operation(check.Get, g.one(keys)) }},
 		{10, func(g *generator, keys []string) check.Operation { return g.set(g.one(keys), 0) }},
-		{6, func(g *generator, keys []string) check.Operation { return operation(check.Append, g.one(keys), g.word()+";") }},
+		{6, func(g *generator, keys []string) check.Operation {
+			return operation(check.Append, g.one(keys), g.word()+";")
+		}},
 		{6, func(g *generator, keys []string) check.Operation {
 			return operation(check.Del, keys[:1+g.rng.IntN(len(keys))])
 		}},

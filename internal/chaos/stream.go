@@ -17,6 +17,9 @@ const (
 
 	// streamPause is between two writes of a stream: its key lives as long as the run.
 	streamPause = 60 * time.Millisecond
+
+	// streamTokenBytes is the length of what an APPEND adds: its number and a semicolon.
+	streamTokenBytes = 8
 )
 
 // stream is one client that writes one key for the whole run, alone: a counter that it increments, or a log that it
@@ -50,7 +53,7 @@ func (s *stream) run(w *workload) {
 	ctx := context.Background() // as with workers
 	defer s.door.close()
 	for number := 1; w.wait(time.Duration(s.rng.Int64N(int64(2 * streamPause)))); {
-		op := operation(s.kind, []string{s.key}, fmt.Sprintf("%07d;", number))
+		op := operation(s.kind, []string{s.key}, fmt.Sprintf("%0*d;", streamTokenBytes-1, number))
 		if s.kind == check.IncrBy {
 			op = add([]string{s.key}, 1)
 		}
