@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/invariant"
 )
 
 // Kind says what an operation of a history does.
@@ -84,3 +85,25 @@ const (
 
 // History is what the clients of a cluster did and saw, in any order.
 type History []Operation
+
+// matters reports whether the operation tells anything about what happened. A read without an answer does not. A
+// write that was not applied does not either: it must have had no effect, so whoever sees its value is wrong.
+func (op *Operation) matters() bool {
+	return op.Outcome == katakv.OutcomeApplied || op.Outcome == katakv.OutcomeUnknown && op.Kind.Writes()
+}
+
+// mustBeWellFormed stops the process where a recorder made a mistake: judging what did not happen helps nobody.
+func (op *Operation) mustBeWellFormed() {
+	invariant.Check(op.Kind >= Get && op.Kind <= Append && len(op.Keys) > 0, "operation of kind %d on keys %q", op.Kind, op.Keys)
+	want := 0
+	switch op.Kind {
+	case Set, SetNX, Append:
+		want = 1
+	case MSet:
+		want = len(op.Keys)
+	}
+	invariant.Check(len(op.Values) == want, "%d values, want %d: %v", len(op.Values), want, op)
+	invariant.Check(op.Call <= op.Return, "returned at %v, before its call: %v", op.Return, op)
+	invariant.Check((op.Return == Never) == (op.Outcome == katakv.OutcomeUnknown) || !op.matters(),
+		"outcome %d, but returned at %v: %v", op.Outcome, op.Return, op)
+}

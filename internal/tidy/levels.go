@@ -45,7 +45,7 @@ var Packages = map[string]Rule{
 	"internal/session": {Level: 1, Pure: true},
 	"internal/journey": {Level: 1, Pure: true},
 	"internal/access":  {Level: 1},
-	"internal/check":   {Level: 1},
+	"internal/check":   {Level: 1, Goroutines: true}, // searches several groups at a time, if asked
 	"internal/clock":   {Level: 1},
 	"internal/figures": {Level: 1},
 	"internal/group":   {Level: 1, Goroutines: true, OnlyFrom: []string{"internal/node", "internal/transport"}},
