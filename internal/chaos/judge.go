@@ -21,8 +21,8 @@ func judge(r *Result, h check.History, streams []*stream, finals map[string][]ch
 	verdict := check.Linearizable(h, check.LinearizableOptions{Timeout: searchTimeout, Workers: runtime.NumCPU()})
 	r.verdict = &verdict
 	r.Checked = verdict.Operations
-	for _, group := range verdict.Offending() {
-		t.violate("%v", group)
+	if err := verdict.Failed(); err != nil {
+		t.violate("%v", err)
 	}
 	for _, s := range streams {
 		r.Checked += len(s.history)
