@@ -52,7 +52,7 @@ var Packages = map[string]Rule{
 
 	// Real faults for real processes, each alone.
 	"internal/faultnet": {Level: 1, Goroutines: true},
-	"internal/faultfs":  {Level: 1},
+	"internal/faultfs":  {Level: 1, Goroutines: true},
 	"internal/powercut": {Level: 1},
 
 	"internal/command":   {Level: 2, Pure: true},
