@@ -127,7 +127,7 @@ func failSyncs(ctx context.Context, h *hand) error {
 
 // failSync makes one sync of a node fail, as a disk does that loses what it was given.
 func (h *hand) failSync(ctx context.Context, n *localcluster.Node) error {
-	const patience = 10 * time.Second
+	const patience = 3 * time.Second // as long as it runs it may lead shards, which then take no writes
 	h.change(n.ID, func(c *condition) { c.excused, c.lost = true, true })
 	h.faults.begin(FaultSyncError, n.ID, "node %d", n.ID)
 	mount := h.mounts[n.ID-1]
