@@ -94,7 +94,6 @@ func (op *Operation) matters() bool {
 
 // mustBeWellFormed stops the process where a recorder made a mistake: judging what did not happen helps nobody.
 func (op *Operation) mustBeWellFormed() {
-	invariant.Check(op.Kind >= Get && op.Kind <= Append && len(op.Keys) > 0, "operation of kind %d on keys %q", op.Kind, op.Keys)
 	want := 0
 	switch op.Kind {
 	case Set, SetNX, Append:
@@ -102,8 +101,11 @@ func (op *Operation) mustBeWellFormed() {
 	case MSet:
 		want = len(op.Keys)
 	}
-	invariant.Check(len(op.Values) == want, "%d values, want %d: %v", len(op.Values), want, op)
-	invariant.Check(op.Call <= op.Return, "returned at %v, before its call: %v", op.Return, op)
-	invariant.Check((op.Return == Never) == (op.Outcome == katakv.OutcomeUnknown) || !op.matters(),
-		"outcome %d, but returned at %v: %v", op.Outcome, op.Return, op)
+	ended := op.Return != Never
+	switch {
+	case op.Kind < Get || op.Kind > Append || len(op.Keys) == 0 || len(op.Values) != want:
+		invariant.Check(false, "recorded %d keys and %d values: %v", len(op.Keys), len(op.Values), op)
+	case op.Call > op.Return || op.matters() && ended == (op.Outcome == katakv.OutcomeUnknown):
+		invariant.Check(false, "recorded from %v to %v with outcome %d: %v", op.Call, op.Return, op.Outcome, op)
+	}
 }

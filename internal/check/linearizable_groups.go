@@ -119,6 +119,9 @@ func (g *group) history() []porcupine.Operation {
 // divided only if it is the least or the most that there can be.
 func split(op *Operation) []*input {
 	unknown := op.Outcome == katakv.OutcomeUnknown
+	if len(op.Keys) == 1 && op.Kind != MGet {
+		return []*input{{Operation: *op, blind: unknown}}
+	}
 	mangled := op.Reply.Kind == Array && len(op.Reply.Array) != len(op.Keys)
 	var parts []*input
 	byTag := map[string]*input{}
