@@ -219,15 +219,15 @@ func executeSet(w *resp.Writer, data map[string]string, args []string) {
 }
 
 // finals reads what the streams wrote.
-func (f *fake) finals(t *testing.T, streams []*stream) map[string][]check.Operation {
+func (f *fake) finals(t *testing.T, streams []*stream) []check.History {
 	t.Helper()
-	read := map[string][]check.Operation{}
+	var keys []string
 	for _, s := range streams {
-		h, err := readThrough(t.Context(), f.door().Plain, []string{s.key}, finalClient)
-		if err != nil {
-			t.Fatal(err)
-		}
-		read[s.key] = h
+		keys = append(keys, s.key)
 	}
-	return read
+	read, err := readThrough(t.Context(), f.door().Plain, keys, finalClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []check.History{read}
 }

@@ -8,14 +8,14 @@ import (
 )
 
 // finish reads every key through every node, adds the reads to the history, and lets the replicas be compared. It
-// returns what was read of each stream's key.
-func (st *stage) finish(ctx context.Context, h *check.History, streams []*stream) map[string][]check.Operation {
+// returns what was read of the streams' keys, node by node.
+func (st *stage) finish(ctx context.Context, h *check.History, streams []*stream) []check.History {
 	keys := keysOf(*h)
 	var ofStreams []string
 	for _, s := range streams {
 		ofStreams = append(ofStreams, s.key)
 	}
-	finals := map[string][]check.Operation{}
+	var finals []check.History
 	for _, n := range st.cluster.Nodes {
 		if st.lost(n.ID) {
 			continue
@@ -31,9 +31,7 @@ func (st *stage) finish(ctx context.Context, h *check.History, streams []*stream
 			st.tally.violate("after healing: %v", err)
 			continue
 		}
-		for _, op := range read {
-			finals[op.Keys[0]] = append(finals[op.Keys[0]], op)
-		}
+		finals = append(finals, read)
 	}
 	st.faults.say("%d keys are read through every node", len(keys)+len(ofStreams))
 	st.awaitEqual(ctx)

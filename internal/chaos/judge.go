@@ -3,11 +3,9 @@ package chaos
 import (
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/clock"
 )
@@ -16,7 +14,7 @@ import (
 const searchTimeout = time.Minute
 
 // judge decides about a history that is complete, and notes violations. The final reads are part of it.
-func judge(r *Result, h check.History, streams []*stream, finals map[string][]check.Operation, t *tally) {
+func judge(r *Result, h check.History, streams []*stream, finals []check.History, t *tally) {
 	began := clock.Monotonic()
 	verdict := check.Linearizable(h, check.LinearizableOptions{Timeout: searchTimeout, Workers: runtime.NumCPU()})
 	r.verdict = &verdict
@@ -26,8 +24,8 @@ func judge(r *Result, h check.History, streams []*stream, finals map[string][]ch
 	}
 	for _, s := range streams {
 		r.Checked += len(s.history)
-		judgeStream(s, finals[s.key], t)
 	}
+	judgeStreams(streams, finals, t)
 	r.Judging = clock.Monotonic() - began
 }
 
@@ -53,24 +51,27 @@ func alarmIn(log string) string {
 	return ""
 }
 
-// judgeStream compares what was read of a stream's key in the end with what its writer was told.
-func judgeStream(s *stream, finals []check.Operation, t *tally) {
-	var acked, unknown int64
-	for i := range s.history {
-		switch s.history[i].Outcome {
-		case katakv.OutcomeApplied:
-			acked++
-		case katakv.OutcomeUnknown:
-			unknown++
-		}
+// judgeStreams compares what was read of the streams' keys in the end, through each node, with what their writers
+// were told.
+func judgeStreams(streams []*stream, finals []check.History, t *tally) {
+	var written check.History
+	for _, s := range streams {
+		written = append(written, s.history...)
 	}
-	for _, final := range finals {
-		count := int64(len(final.Reply.Bulk) / streamTokenBytes)
-		if s.kind == check.IncrBy {
-			count, _ = strconv.ParseInt(final.Reply.Bulk, 10, 64)
+	for _, read := range finals {
+		held := map[string]string{}
+		for _, s := range streams {
+			held[s.key] = ""
 		}
-		if count < acked || count > acked+unknown {
-			t.violate("%s counts %d: %d writes were acknowledged and %d are of unknown outcome", s.key, count, acked, unknown)
+		for _, op := range read {
+			held[op.Keys[0]] = op.Reply.Bulk
 		}
+		if err := check.ExactlyOnce(written, held); err != nil {
+			t.violate("what clients wrote one by one: %v", err)
+		}
+		written = append(written, read...)
+	}
+	if err := check.Growth(written); err != nil {
+		t.violate("what clients wrote one by one: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -80,17 +81,14 @@ func slowDisk(ctx context.Context, h *hand) error {
 	node := 0
 	if h.chance(65) {
 		n := nodes[h.rng.IntN(len(nodes))]
-		nodes, node, text = []*localcluster.Node{n}, n.ID, "node %d"
+		nodes, node, text = []*localcluster.Node{n}, n.ID, fmt.Sprintf("node %d", n.ID)
 	}
 	faults := faultfs.Faults{SyncDelay: h.upTo(20, 300), SyncJitter: h.upTo(0, 200)}
 	what := "syncs take up to " + (faults.SyncDelay + faults.SyncJitter).Round(time.Millisecond).String()
 	if node != 0 && h.chance(40) {
 		faults, what = faultfs.Faults{StallSyncs: true}, "syncs hang"
 	}
-	if node == 0 {
-		text += "%.0d"
-	}
-	end := h.faults.begin(FaultSlowDisk, node, text+": %s", node, what)
+	end := h.faults.begin(FaultSlowDisk, node, "%s: %s", text, what)
 	defer end()
 	for _, n := range nodes {
 		h.mounts[n.ID-1].Set(faults)

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/katakv/katakv/internal/faultnet"
@@ -25,7 +26,7 @@ func cutPair(ctx context.Context, h *hand) error {
 func cutOneWay(ctx context.Context, h *hand) error {
 	from, to := h.anyPair()
 	targets := []int{to}
-	text := "node %d does not hear node %d"
+	text := fmt.Sprintf("node %d does not hear node %d", to, from)
 	if h.chance(30) {
 		targets = nil
 		for _, n := range h.cluster.Nodes {
@@ -33,9 +34,9 @@ func cutOneWay(ctx context.Context, h *hand) error {
 				targets = append(targets, n.ID)
 			}
 		}
-		text = "no node hears node %[2]d"
+		text = fmt.Sprintf("no node hears node %d", from)
 	}
-	end := h.faults.begin(FaultOneWay, 0, text+"%.0[1]d", to, from)
+	end := h.faults.begin(FaultOneWay, 0, "%s", text)
 	defer end()
 	for _, to := range targets {
 		if err := h.network.CutOneWay(from, to); err != nil {
@@ -90,11 +91,11 @@ func flap(ctx context.Context, h *hand) error {
 
 func resetConnections(ctx context.Context, h *hand) error {
 	a, b := h.anyPair()
-	ends, text := []int{b}, "the connections of nodes %d and %d"
+	ends, text := []int{b}, fmt.Sprintf("the connections of nodes %d and %d", a, b)
 	if h.chance(40) {
-		ends, text = nil, "all connections of node %d%.0d"
+		ends, text = nil, fmt.Sprintf("all connections of node %d", a)
 	}
-	end := h.faults.begin(FaultReset, 0, text, a, b)
+	end := h.faults.begin(FaultReset, 0, "%s", text)
 	defer end()
 	if err := h.network.Reject(a, ends...); err != nil {
 		return err
