@@ -13,7 +13,10 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/clock"
+	"github.com/katakv/katakv/internal/faultfs"
+	"github.com/katakv/katakv/internal/faultnet"
 	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/powercut"
 )
 
 // Defaults of Options.
@@ -78,6 +81,9 @@ func (o *Options) fill() {
 // with what there is, when ctx ends: then the error is ctx's.
 func Run(ctx context.Context, scenarios []*Scenario, o Options) ([]*Result, error) {
 	o.fill()
+	if err := sweep(ctx, filepath.Dir(o.Dir)); err != nil {
+		_, _ = fmt.Fprintf(o.Progress, "what a run left that was killed could not be removed: %v\n", err)
+	}
 	var results []*Result
 	for _, s := range scenarios {
 		if err := s.Missing(ctx); err != nil {
@@ -92,6 +98,21 @@ func Run(ctx context.Context, scenarios []*Scenario, o Options) ([]*Result, erro
 		results = append(results, r)
 	}
 	return results, nil
+}
+
+// sweep removes the networks and mounts that runs left which were killed. Their directories stay.
+func sweep(ctx context.Context, dir string) error {
+	var errs []error
+	if faultnet.Available(ctx) == nil {
+		errs = append(errs, faultnet.SweepStale(ctx))
+	}
+	if powercut.Available() == nil {
+		errs = append(errs, powercut.SweepStale(dir))
+	}
+	if faultfs.Available() == nil {
+		errs = append(errs, faultfs.SweepStale(dir))
+	}
+	return errors.Join(errs...)
 }
 
 // run runs one scenario from an empty directory to a verdict.
