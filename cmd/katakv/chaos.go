@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,18 +62,24 @@ func (f *chaosFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &usageError{err}
 	}
+	if f.list {
+		return f.writeList(ctx, stdout, scenarios)
+	}
 	o := &f.options
 	if o.Nodes < 1 || o.Clients < 1 || o.Rate < 1 || o.Duration <= 0 {
 		return usagef("nodes, clients, rate and duration are positive")
 	}
-	if f.list {
-		return f.writeList(ctx, stdout, scenarios)
-	}
+	return f.play(ctx, scenarios, stdout, stderr)
+}
+
+// play runs the scenarios and tells what came of them.
+func (f *chaosFlags) play(ctx context.Context, scenarios []*chaos.Scenario, stdout, stderr io.Writer) (err error) {
+	o := &f.options
 	if o.Binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	if o.Dir, err = os.MkdirTemp("", "katakv-chaos-"); err != nil {
-		return err
+		return fmt.Errorf("make a directory for the clusters: %w", err)
 	}
 	o.Progress = stderr
 	began := time.Now()
@@ -83,10 +90,7 @@ func (f *chaosFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if len(results) > 0 && f.report != "" {
 		err = errors.Join(err, chaos.WriteReport(f.report, results))
 	}
-	failed := false
-	for _, r := range results {
-		failed = failed || len(r.Violations) > 0 || r.Trouble != ""
-	}
+	failed := slices.ContainsFunc(results, func(r *chaos.Result) bool { return !r.OK() && r.Skipped == "" })
 	if failed && f.report == "" {
 		_, _ = fmt.Fprintf(stderr, "What is left of the scenarios that failed is kept in %s\n", o.Dir)
 	} else {
@@ -142,8 +146,8 @@ func writeChaos(w io.Writer, results []*chaos.Result, took time.Duration) error 
 			continue
 		}
 		kills, cuts := r.Count(chaos.FaultKill), r.Count(chaos.FaultPowerCut)
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%.1f s\t%s\n", r.Scenario, r.Checked, r.Unknown, r.Refused, kills, cuts,
-			len(r.Faults)-kills-cuts, r.LongestGap.Seconds(), r.Recovery.Seconds(), r.Verdict())
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%.1f s\t%s\n", r.Scenario, r.Checked, r.Unknown, r.Refused,
+			kills, cuts, len(r.Faults)-kills-cuts, r.LongestGap.Seconds(), r.Recovery.Seconds(), r.Verdict())
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the results: %w", err)

@@ -20,6 +20,9 @@ const (
 
 	// convergeLimit is how long the replicas may take to be equal once nobody writes any more.
 	convergeLimit = 30 * time.Second
+
+	// pollPause is between two comparisons of all replicas.
+	pollPause = 100 * time.Millisecond
 )
 
 // heal ends all faults and starts all nodes that can come back. An error means that the harness failed.
@@ -94,40 +97,24 @@ func writeUntilTaken(ctx context.Context, d *plainDoor, key string) error {
 	}
 }
 
+// position is one applied index of one shard.
+type position struct{ shard, applied uint64 }
+
 // awaitEqual waits until all replicas of each shard have the same checksum at the same applied index. Two that
 // differ at the same index are a violation.
 func (st *stage) awaitEqual(ctx context.Context) {
-	type position struct{ shard, applied uint64 }
 	seen := map[position]string{}
 	began := clock.Monotonic()
 	limit, cancel := context.WithTimeout(ctx, convergeLimit)
 	defer cancel()
 	for {
-		indexes := map[uint64]map[uint64]bool{} // applied indexes by shard
-		var failed error
-		for _, n := range st.running() {
-			var answer struct {
-				Checksums []admin.Checksum `json:"checksums"`
-			}
-			if failed = admin.Fetch(limit, n.HTTP, "/v1/checksums", &answer); failed != nil {
-				break
-			}
-			for _, row := range answer.Checksums {
-				at := position{uint64(row.Shard), uint64(row.Applied)}
-				if sum, ok := seen[at]; ok && sum != row.Checksum {
-					st.tally.violate("shard %v at applied index %v: checksum %s at node %d, %s elsewhere",
-						row.Shard, row.Applied, row.Checksum, n.ID, sum)
-					return
-				}
-				seen[at] = row.Checksum
-				if indexes[at.shard] == nil {
-					indexes[at.shard] = map[uint64]bool{}
-				}
-				indexes[at.shard][at.applied] = true
-			}
+		behind, err := st.compare(limit, seen)
+		var differ *differError
+		if errors.As(err, &differ) {
+			st.tally.violate("%v", differ)
+			return
 		}
-		behind := behindShards(indexes)
-		if failed == nil && len(behind) == 0 {
+		if err == nil && len(behind) == 0 {
 			st.faults.say("all replicas are equal, %.1f s after the last write", (clock.Monotonic() - began).Seconds())
 			return
 		}
@@ -135,11 +122,43 @@ func (st *stage) awaitEqual(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-limit.Done():
-			st.tally.violate("%v after the last write, replicas are not equal (%v): %s", convergeLimit, failed, strings.Join(behind, ", "))
+			st.tally.violate("%v after the last write, replicas are not equal (%v): %s", convergeLimit, err, strings.Join(behind, ", "))
 			return
-		case <-clock.After(100 * time.Millisecond):
+		case <-clock.After(pollPause):
 		}
 	}
+}
+
+// differError says that two replicas differ.
+type differError struct{ text string }
+
+func (e *differError) Error() string { return e.text }
+
+// compare asks every node for the checksums of its replicas, and adds them to what was seen. It names the shards whose
+// replicas are not at the same index.
+func (st *stage) compare(ctx context.Context, seen map[position]string) (behind []string, err error) {
+	indexes := map[uint64]map[uint64]bool{} // applied indexes by shard
+	for _, n := range st.running() {
+		var answer struct {
+			Checksums []admin.Checksum `json:"checksums"`
+		}
+		if err := admin.Fetch(ctx, n.HTTP, "/v1/checksums", &answer); err != nil {
+			return nil, err
+		}
+		for _, row := range answer.Checksums {
+			at := position{uint64(row.Shard), uint64(row.Applied)}
+			if sum, ok := seen[at]; ok && sum != row.Checksum {
+				return nil, &differError{fmt.Sprintf("shard %v at applied index %v: checksum %s at node %d, %s elsewhere",
+					row.Shard, row.Applied, row.Checksum, n.ID, sum)}
+			}
+			seen[at] = row.Checksum
+			if indexes[at.shard] == nil {
+				indexes[at.shard] = map[uint64]bool{}
+			}
+			indexes[at.shard][at.applied] = true
+		}
+	}
+	return behindShards(indexes), nil
 }
 
 // behindShards names the shards whose replicas are at different indexes.
