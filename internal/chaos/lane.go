@@ -40,8 +40,8 @@ type lane struct {
 
 	mu struct {
 		sync.Mutex
-		newest      *generation
-		generations []*generation
+		newest *generation
+		count  int // of generations so far
 	}
 }
 
@@ -76,9 +76,9 @@ func (l *lane) take(count int, now time.Duration) *generation {
 	defer l.mu.Unlock()
 	g := l.mu.newest
 	if g == nil || g.operations >= maxKeyOperations || g.unknown >= maxKeyUnknown || now-g.born > maxKeyAge {
-		g = l.newGeneration(len(l.mu.generations), now)
+		g = l.newGeneration(l.mu.count, now)
 		l.mu.newest = g
-		l.mu.generations = append(l.mu.generations, g)
+		l.mu.count++
 	}
 	g.operations += count
 	return g
@@ -89,17 +89,6 @@ func (l *lane) missed(g *generation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g.unknown++
-}
-
-// allKeys returns the keys of all generations.
-func (l *lane) allKeys() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var keys []string
-	for _, g := range l.mu.generations {
-		keys = append(keys, g.keys...)
-	}
-	return keys
 }
 
 func (l *lane) newGeneration(number int, now time.Duration) *generation {

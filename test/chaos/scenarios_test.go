@@ -46,8 +46,11 @@ func TestScenarios(t *testing.T) {
 		name  string
 		value int
 	}{
-		{"scenarios", sum.Scenarios}, {"kills", sum.Kills}, {"power cuts", sum.PowerCuts},
-		{"checked operations", sum.Checked}, {"violations", sum.Violations},
+		{"scenarios", sum.Scenarios},
+		{"kills", sum.Kills},
+		{"power cuts", sum.PowerCuts},
+		{"checked operations", sum.Checked},
+		{"violations", sum.Violations},
 	} {
 		t.Log(figures.Line(f.name, float64(f.value), ""))
 	}
