@@ -82,14 +82,16 @@ func (f *chaosFlags) play(ctx context.Context, scenarios []*chaos.Scenario, stdo
 		return fmt.Errorf("make a directory for the clusters: %w", err)
 	}
 	o.Progress = stderr
+	var reporting error
+	if f.report != "" {
+		o.Done = func(results []*chaos.Result) { reporting = chaos.WriteReport(f.report, results) }
+	}
 	began := time.Now()
 	results, err := chaos.Run(ctx, scenarios, *o)
 	if err != nil {
 		err = fmt.Errorf("stopped before the end: %w", err)
 	}
-	if len(results) > 0 && f.report != "" {
-		err = errors.Join(err, chaos.WriteReport(f.report, results))
-	}
+	err = errors.Join(err, reporting)
 	failed := slices.ContainsFunc(results, func(r *chaos.Result) bool { return !r.OK() && r.Skipped == "" })
 	if failed && f.report == "" {
 		_, _ = fmt.Fprintf(stderr, "What is left of the scenarios that failed is kept in %s\n", o.Dir)

@@ -57,6 +57,8 @@ type Options struct {
 	Seed uint64
 	// Progress gets lines for a person.
 	Progress io.Writer
+	// Done, if not nil, is called after each scenario with all results so far.
+	Done func(results []*Result)
 }
 
 func (o *Options) fill() {
@@ -96,6 +98,9 @@ func Run(ctx context.Context, scenarios []*Scenario, o Options) ([]*Result, erro
 			return results, ctx.Err()
 		}
 		results = append(results, r)
+		if o.Done != nil {
+			o.Done(results)
+		}
 	}
 	return results, nil
 }
@@ -131,6 +136,9 @@ func (s *Scenario) run(ctx context.Context, o *Options) *Result {
 	r.Applied, r.Refused, r.Unknown = t.outcome(katakv.OutcomeApplied), t.outcome(katakv.OutcomeNotApplied), t.outcome(katakv.OutcomeUnknown)
 	r.Errors, r.Examples = t.failures()
 	r.Faults = log.all()
+	for _, v := range r.Violations {
+		_, _ = fmt.Fprintf(o.Progress, "VIOLATION: %s\n", v)
+	}
 	_, _ = fmt.Fprintf(o.Progress, "== %s: %s, %d operations checked in %.1f s\n\n", s.Name, r.Verdict(), r.Checked, r.Judging.Seconds())
 	if r.OK() || ctx.Err() != nil {
 		_ = os.RemoveAll(r.dir)
