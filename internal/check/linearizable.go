@@ -66,7 +66,9 @@ type GroupVerdict struct {
 // ties those that share a hash tag. The recorder splits others by shard, and here they fall apart into one
 // operation for each tag, so their atomicity is not judged.
 //
-// The values that writers of a key use should differ, or a lost write can pass for another one.
+// The values that writers of a key use should differ, or a lost write can pass for another one. The search is quick if
+// a key has at most a few thousand operations and ends with a read after all others, which settles what became of
+// those with unknown outcome.
 func Linearizable(h History, opts LinearizableOptions) Verdict {
 	verdict := Verdict{timeout: opts.Timeout}
 	if verdict.timeout <= 0 {

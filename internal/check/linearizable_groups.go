@@ -16,6 +16,13 @@ type group struct {
 	inputs   []*input // by call
 	definite int      // how many of inputs have a known outcome
 	twins    int      // how many kinds of equal operations of unknown outcome there are
+
+	// Of a group of one key that is only appended to: the longest value that was read, how many reads there are, and
+	// the largest length that anyone was told.
+	grows   bool
+	longest string
+	reads   int
+	most    int64
 }
 
 // input is an operation, or the part of it that belongs to one group, made ready for the search.
@@ -79,6 +86,7 @@ func (g *group) finish(initial map[string]string) {
 		g.initial = append(g.initial, value{text: text, present: present})
 	}
 	g.dropUnseen()
+	g.findGrowth()
 	for _, in := range g.inputs {
 		for _, key := range in.Keys {
 			at, _ := slices.BinarySearch(g.keys, key)

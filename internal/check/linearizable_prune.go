@@ -1,6 +1,9 @@
 package check
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // dropUnseen forgets operations of unknown outcome that write values which nobody saw, where that is sure to make
 // no difference: if every other operation on their keys either tells the exact value or overwrites it without a
@@ -78,4 +81,46 @@ func (g *group) findTwins() {
 		families[deed].size++
 	}
 	g.twins = len(families)
+}
+
+// findGrowth looks whether the group is one key that is only appended to, and whose length every answer tells. If so,
+// all states begin with what was read before them, and the longest value read tells in which order appends came.
+func (g *group) findGrowth() {
+	if len(g.keys) != 1 {
+		return
+	}
+	var longest string
+	reads, most := 0, int64(0)
+	for _, in := range g.inputs {
+		switch {
+		case in.unknown() && in.Kind == Append:
+		case in.Reply.Kind == ReplyError:
+			return
+		case in.Kind == Get:
+			reads++
+			if len(in.Reply.Bulk) > len(longest) {
+				longest = in.Reply.Bulk
+			}
+			most = max(most, int64(len(in.Reply.Bulk)))
+		case in.Kind == Append || in.Kind == Strlen:
+			most = max(most, in.Reply.Int)
+		default:
+			return
+		}
+	}
+	g.grows, g.longest, g.reads, g.most = true, longest, reads, most
+}
+
+// canGrow reports whether a key of n bytes that is only appended to can take a token, with some reads and perhaps
+// other definite operations to come.
+func (g *group) canGrow(n int, token string, reads int) bool {
+	known := g.longest[min(n, len(g.longest)):]
+	switch {
+	case int64(n+len(token)) > g.most:
+		return false // whatever comes will tell less
+	case len(token) <= len(known):
+		return strings.HasPrefix(known, token)
+	default:
+		return reads == 0 && strings.HasPrefix(token, known)
+	}
 }
