@@ -3,6 +3,8 @@ package faultfs
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,6 +101,8 @@ func (f *FS) mount(backing string) (*fuse.Server, error) {
 	server, err := fuse.NewServer(raw, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		MaxWrite:             maxWriteBytes,
 		DisableXAttrs:        true, // or the kernel asks for security.capability before each write
+		DisableSplice:        true, // a write of maxWriteBytes does not fit into a pipe with its header
+		Logger:               log.New(io.Discard, "", 0),
 		DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_WRITEBACK_CACHE,
 	})
 	if err != nil {
