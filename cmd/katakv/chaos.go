@@ -66,8 +66,12 @@ func (f *chaosFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return f.writeList(ctx, stdout, scenarios)
 	}
 	o := &f.options
-	if o.Nodes < 1 || o.Clients < 1 || o.Rate < 1 || o.Duration <= 0 {
-		return usagef("nodes, clients, rate and duration are positive")
+	if o.Clients < 1 || o.Rate < 1 || o.Duration <= 0 {
+		return usagef("clients, rate and duration are positive")
+	}
+	if o.Nodes < chaos.DefaultNodes || o.Nodes > chaos.MaxNodes {
+		return usagef("%d nodes: a cluster that survives the loss of one has %d, and this machine takes %d at most", o.Nodes,
+			chaos.DefaultNodes, chaos.MaxNodes)
 	}
 	return f.play(ctx, scenarios, stdout, stderr)
 }

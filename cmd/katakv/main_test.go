@@ -50,6 +50,7 @@ func TestExitCodes(t *testing.T) {
 		{"list of scenarios", []string{"chaos", "--list"}, exitOK, "kill -9 of all nodes at once"},
 		{"unknown scenario", []string{"chaos", "--scenario", "thunder"}, exitUsage, "there are: kill, kill-leaders"},
 		{"no clients", []string{"chaos", "--clients", "0"}, exitUsage, "positive"},
+		{"too few nodes", []string{"chaos", "--nodes", "2"}, exitUsage, "survives the loss of one"},
 		{"negative", []string{"up", "--nodes", "-1", "--data", "/nowhere/x"}, exitUsage, "positive"},
 	}
 	for _, test := range tests {

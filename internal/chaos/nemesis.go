@@ -49,7 +49,9 @@ func oneOf(steps ...nemesis) nemesis {
 
 // mixed lets two hands work at the same time: one on processes and disks, one on the network.
 func mixed(ctx context.Context, h *hand) error {
-	hard := repeat(oneOf(killOne, killLeader, pauseLeader, cutPowerOfOne, cutPowerOfOne, killAll, cutPowerOfAll, fillDisk, rollingRestart), 0.5, 3)
+	hard := repeat(oneOf(
+		killOne, killLeader, pauseLeader, cutPowerOfOne, cutPowerOfOne, killAll, cutPowerOfAll, fillDisk, rollingRestart,
+	), 0.5, 3)
 	soft := repeat(oneOf(cutPair, cutOneWay, isolateLeader, flap, degrade), 0.5, 4)
 	other := h.newHand(h.rng.Uint64(), 1)
 	var group sync.WaitGroup

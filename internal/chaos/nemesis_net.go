@@ -114,7 +114,9 @@ var badLinks = []struct {
 	{"2 % loss", faultnet.Link{Loss: 0.02}},
 	{"10 % loss", faultnet.Link{Loss: 0.10}},
 	{"20 % out of order, 10 % twice", faultnet.Link{Reorder: 0.2, Duplicate: 0.1, Jitter: 2 * time.Millisecond}},
-	{"5-25 ms, 5 % loss, 5 % out of order", faultnet.Link{Delay: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.05, Reorder: 0.05}},
+	{"5-25 ms, 5 % loss, 5 % out of order", faultnet.Link{
+		Delay: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.05, Reorder: 0.05,
+	}},
 }
 
 // degrade makes all links bad, or those of one node; sometimes the way of the clients too.

@@ -19,9 +19,12 @@ import (
 	"github.com/katakv/katakv/internal/powercut"
 )
 
+// MaxNodes is the largest cluster: more processes than that tell nothing more on one machine.
+const MaxNodes = 9
+
 // Defaults of Options.
 const (
-	DefaultNodes    = 3
+	DefaultNodes    = 3 // the least, too
 	DefaultClients  = 24
 	DefaultRate     = 1000
 	DefaultDuration = 2 * time.Minute
@@ -29,7 +32,7 @@ const (
 
 const (
 	// openTimeout bounds how long a cluster may take to be ready.
-	openTimeout = time.Minute
+	openTimeout = 2 * time.Minute
 
 	// calm is how long clients go on before the first fault and after the last.
 	calm = 2 * time.Second

@@ -43,22 +43,70 @@ type Scenario struct {
 
 // scenarios is the table of all.
 var scenarios = []*Scenario{
-	{Name: "kill", Title: "kill -9 of random nodes", nemesis: repeat(killOne, 0.5, 3)},
-	{Name: "kill-leaders", Title: "kill -9 of whoever leads one shard, again and again", nemesis: repeat(killLeader, 0.3, 2)},
-	{Name: "kill-all", Title: "kill -9 of all nodes at once", nemesis: repeat(killAll, 3, 8)},
-	{Name: "pause", Title: "leaders stand still (SIGSTOP) for up to 8 seconds", nemesis: repeat(pauseLeader, 0.5, 3)},
-	{Name: "rolling", Title: "one node after the other is restarted in order (SIGTERM)", nemesis: repeat(rollingRestart, 1, 3)},
-	{Name: "cut", Title: "pairs of nodes do not hear each other", wire: bridged, nemesis: repeat(cutPair, 0.5, 3)},
-	{Name: "one-way", Title: "nodes hear others that do not hear them", wire: bridged, nemesis: repeat(cutOneWay, 0.5, 3)},
-	{Name: "isolate", Title: "a leader is cut off from the other nodes, or from clients too", wire: bridged, nemesis: repeat(isolateLeader, 0.5, 3)},
-	{Name: "flap", Title: "links flap, connections are reset", wire: bridged, nemesis: repeat(flap, 0.3, 1.5)},
-	{Name: "bad-network", Title: "delay, jitter, loss, duplicates, reordering", wire: switched, nemesis: repeat(degrade, 0.2, 2)},
-	{Name: "power", Title: "one node after the other loses power and what it had not synced", storage: powerDisk, nemesis: repeat(cutPowerOfOne, 0.5, 3)},
-	{Name: "power-all", Title: "all nodes lose power at once", storage: powerDisk, nemesis: repeat(cutPowerOfAll, 3, 8)},
-	{Name: "fsync", Title: "a sync fails on two of five nodes: each stops for good and says what to do", nodes: 5, replicas: 5, storage: faultyDisk, nemesis: failSyncs},
-	{Name: "full-disk", Title: "the disk of one node is full for a while", storage: powerDisk, nemesis: repeat(fillDisk, 1, 4)},
-	{Name: "slow-disk", Title: "syncs are slow or hang", storage: faultyDisk, nemesis: repeat(slowDisk, 0.5, 3)},
-	{Name: "mixed", Title: "processes, disks and network of five nodes, all at once", nodes: 5, wire: switched, storage: powerDisk, nemesis: mixed},
+	{
+		Name: "kill", Title: "kill -9 of random nodes",
+		nemesis: repeat(killOne, 0.5, 3),
+	},
+	{
+		Name: "kill-leaders", Title: "kill -9 of whoever leads one shard, again and again",
+		nemesis: repeat(killLeader, 0.3, 2),
+	},
+	{
+		Name: "kill-all", Title: "kill -9 of all nodes at once",
+		nemesis: repeat(killAll, 3, 8),
+	},
+	{
+		Name: "pause", Title: "leaders stand still (SIGSTOP) for up to 8 seconds",
+		nemesis: repeat(pauseLeader, 0.5, 3),
+	},
+	{
+		Name: "rolling", Title: "one node after the other is restarted in order (SIGTERM)",
+		nemesis: repeat(rollingRestart, 1, 3),
+	},
+	{
+		Name: "cut", Title: "pairs of nodes do not hear each other",
+		wire: bridged, nemesis: repeat(cutPair, 0.5, 3),
+	},
+	{
+		Name: "one-way", Title: "nodes hear others that do not hear them",
+		wire: bridged, nemesis: repeat(cutOneWay, 0.5, 3),
+	},
+	{
+		Name: "isolate", Title: "a leader is cut off from the other nodes, or from clients too",
+		wire: bridged, nemesis: repeat(isolateLeader, 0.5, 3),
+	},
+	{
+		Name: "flap", Title: "links flap, connections are reset",
+		wire: bridged, nemesis: repeat(flap, 0.3, 1.5),
+	},
+	{
+		Name: "bad-network", Title: "delay, jitter, loss, duplicates, reordering",
+		wire: switched, nemesis: repeat(degrade, 0.2, 2),
+	},
+	{
+		Name: "power", Title: "one node after the other loses power and what it had not synced",
+		storage: powerDisk, nemesis: repeat(cutPowerOfOne, 0.5, 3),
+	},
+	{
+		Name: "power-all", Title: "all nodes lose power at once",
+		storage: powerDisk, nemesis: repeat(cutPowerOfAll, 3, 8),
+	},
+	{
+		Name: "fsync", Title: "a sync fails on two of five nodes: each stops for good and says what to do",
+		nodes: 5, replicas: 5, storage: faultyDisk, nemesis: failSyncs,
+	},
+	{
+		Name: "full-disk", Title: "the disk of one node is full for a while",
+		storage: powerDisk, nemesis: repeat(fillDisk, 1, 4),
+	},
+	{
+		Name: "slow-disk", Title: "syncs are slow or hang",
+		storage: faultyDisk, nemesis: repeat(slowDisk, 0.5, 3),
+	},
+	{
+		Name: "mixed", Title: "processes, disks and network of five nodes, all at once",
+		nodes: 5, wire: switched, storage: powerDisk, nemesis: mixed,
+	},
 }
 
 // Scenarios returns all scenarios.
