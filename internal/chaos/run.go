@@ -200,7 +200,9 @@ func (st *stage) storm(ctx context.Context, o *Options, r *Result, shards []shar
 	w.wait(calm)
 	raging, cancel := context.WithTimeout(ctx, o.Duration)
 	err := st.scenario.nemesis(raging, st.newHand(seed, 0))
-	<-raging.Done() // a nemesis may have nothing more to do
+	if err == nil {
+		<-raging.Done() // a nemesis may have nothing more to do
+	}
 	cancel()
 	err = errors.Join(err, st.heal())
 	if err == nil && ctx.Err() == nil {

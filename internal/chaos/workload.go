@@ -26,8 +26,8 @@ const (
 	pipelinePercent   = 12
 	reconnectPermille = 3
 
-	// aloofEvery lets each fourth client use the cluster port and follow redirects.
-	aloofEvery = 4
+	// clusterEvery lets each fourth client use the cluster port and follow redirects.
+	clusterEvery = 4
 
 	// retryPause keeps a client that meets a dead node from spinning.
 	retryPause = 20 * time.Millisecond
@@ -65,7 +65,7 @@ func newWorkload(c *workloadConfig) *workload {
 		rng := rand.New(rand.NewPCG(c.seed, uint64(i)))
 		options := client.Options{Timeout: clientTimeouts[i%len(clientTimeouts)]}
 		var d door = &plainDoor{addrs: plain, turn: i, options: options, tally: c.tally}
-		if i%aloofEvery == aloofEvery-1 {
+		if i%clusterEvery == clusterEvery-1 {
 			d = &clusterDoor{
 				addrs: cluster, turn: i, options: options, tally: c.tally,
 				conns: map[string]*client.Conn{}, owners: map[katakv.Slot]string{},
