@@ -80,6 +80,16 @@ func (g *generator) next(kind laneKind, keys []string) check.Operation {
 	return check.Operation{} // not reached: the weights add up to total
 }
 
+// read returns a read of all keys.
+func (g *generator) read(kind laneKind, keys []string) check.Operation {
+	op := operation(check.Get, keys[:1])
+	if kind == groups {
+		op = operation(check.MGet, keys)
+	}
+	op.Client = g.client
+	return op
+}
+
 // word returns a text that nobody else writes.
 func (g *generator) word() string {
 	g.wrote++

@@ -29,9 +29,16 @@ const (
 	// clusterEvery lets each fourth client use the cluster port and follow redirects.
 	clusterEvery = 4
 
+	// Each node has so many readers that stay with it, and so often they read.
+	readersPerNode = 2
+	readerPause    = 30 * time.Millisecond
+
 	// retryPause keeps a client that meets a dead node from spinning.
 	retryPause = 20 * time.Millisecond
 )
+
+// readerTimeouts are how long the readers of a node wait: shorter than an election, and a little longer.
+var readerTimeouts = [readersPerNode]time.Duration{200 * time.Millisecond, time.Second}
 
 // workload is clients that work on lanes until it is stopped.
 type workload struct {
@@ -73,8 +80,24 @@ func newWorkload(c *workloadConfig) *workload {
 		}
 		w.workers = append(w.workers, &worker{workload: w, rng: rng, door: d, pause: pause, generator: &generator{client: i, rng: rng}})
 	}
+	w.addReaders(c, plain)
 	w.streams = newStreams(c, plain)
 	return w
+}
+
+// addReaders adds clients that only read, each from one node that it never leaves. The other clients soon wait for a
+// write or turn away from a node that is in trouble; these are who would meet a deposed leader that answers reads
+// still. They give up soon, since a read that was sent before others wrote proves nothing.
+func (w *workload) addReaders(c *workloadConfig, plain []string) {
+	for i := range readersPerNode * len(plain) {
+		number := c.clients + i
+		rng := rand.New(rand.NewPCG(c.seed, uint64(number)))
+		options := client.Options{Timeout: readerTimeouts[i/len(plain)]}
+		w.workers = append(w.workers, &worker{
+			workload: w, rng: rng, pause: readerPause, reads: true, generator: &generator{client: number, rng: rng},
+			door: &plainDoor{addrs: []string{plain[i%len(plain)]}, options: options, tally: c.tally},
+		})
+	}
 }
 
 // start lets all clients work.
@@ -129,6 +152,7 @@ type worker struct {
 	generator *generator
 	door      door
 	pause     time.Duration // the mean between two operations
+	reads     bool          // it does nothing else
 	history   check.History
 }
 
@@ -137,7 +161,7 @@ func (k *worker) run() {
 	defer k.door.close()
 	for {
 		count := 1
-		if k.rng.IntN(100) < pipelinePercent {
+		if !k.reads && k.rng.IntN(100) < pipelinePercent {
 			count = 2 + k.rng.IntN(maxPipeline-1)
 		}
 		pause := time.Duration(k.rng.ExpFloat64() * float64(k.pause) * float64(count))
@@ -164,7 +188,11 @@ func (k *worker) exchange(ctx context.Context, count int) bool {
 		}
 		lanes[i] = k.workload.lanes[at]
 		generations[i] = lanes[i].take(1, clock.Monotonic())
-		calls[i] = &call{op: k.generator.next(lanes[i].kind, generations[i].keys)}
+		invent := k.generator.next
+		if k.reads {
+			invent = k.generator.read
+		}
+		calls[i] = &call{op: invent(lanes[i].kind, generations[i].keys)}
 	}
 	if !k.door.exchange(ctx, calls) {
 		return false
