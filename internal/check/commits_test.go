@@ -44,8 +44,10 @@ func TestCommitsThatBreak(t *testing.T) {
 		act  func(*check.Logs, *check.Commits) error
 		want []string
 	}{
-		{"leader without a committed entry", func(_ *check.Logs, c *check.Commits) error { return c.Elected(m3, 2) },
-			[]string{"s1/r13", "term 2", "index 2", "ends at index 1"}},
+		{
+			"leader without a committed entry", func(_ *check.Logs, c *check.Commits) error { return c.Elected(m3, 2) },
+			[]string{"s1/r13", "term 2", "index 2", "ends at index 1"},
+		},
 		{"leader with another entry", func(l *check.Logs, c *check.Commits) error {
 			_ = l.Append(m3, entries(2, 5, 2))
 			return c.Elected(m3, 2)
@@ -58,12 +60,18 @@ func TestCommitsThatBreak(t *testing.T) {
 			_ = l.Append(m3, entries(2, 5, 2, 2))
 			return c.Applied(m3, 2)
 		}, []string{"s1/r13 applied index 2", "differs"}},
-		{"committed beyond the log", func(_ *check.Logs, c *check.Commits) error { return c.Committed(m3, 2, 1) },
-			[]string{"s1/r13 committed index 2", "ends at index 1"}},
-		{"applied before committed", func(_ *check.Logs, c *check.Commits) error { return c.Applied(m1, 3) },
-			[]string{"s1/r11 applied index 3", "up to index 2"}},
-		{"acknowledged before committed", func(_ *check.Logs, c *check.Commits) error { return c.Acknowledged(1, 3) },
-			[]string{"s1", "index 3", "up to index 2"}},
+		{
+			"committed beyond the log", func(_ *check.Logs, c *check.Commits) error { return c.Committed(m3, 2, 1) },
+			[]string{"s1/r13 committed index 2", "ends at index 1"},
+		},
+		{
+			"applied before committed", func(_ *check.Logs, c *check.Commits) error { return c.Applied(m1, 3) },
+			[]string{"s1/r11 applied index 3", "up to index 2"},
+		},
+		{
+			"acknowledged before committed", func(_ *check.Logs, c *check.Commits) error { return c.Acknowledged(1, 3) },
+			[]string{"s1", "index 3", "up to index 2"},
+		},
 		{"committed entry replaced", func(l *check.Logs, c *check.Commits) error {
 			_ = l.Append(m1, entries(2, 5, 2, 2))
 			return c.Committed(m1, 2, 2)

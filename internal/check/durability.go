@@ -17,6 +17,7 @@ type Durability struct {
 type disk struct {
 	term  katakv.Term
 	vote  katakv.ReplicaID
+	votes map[katakv.Term]katakv.ReplicaID // that it ever held
 	base  Position
 	terms []katakv.Term // of the entries after base
 }
@@ -54,7 +55,7 @@ func (on *disk) store(m Member, u *Update) error {
 		if u.Term < on.term || u.Term == on.term && on.vote != 0 && u.Vote != on.vote {
 			return fmt.Errorf("%v stored term %d with a vote for %v over term %d with a vote for %v", m, u.Term, u.Vote, on.term, on.vote)
 		}
-		on.term, on.vote = u.Term, u.Vote
+		on.cast(u.Term, u.Vote)
 	}
 	if u.Snapshot != nil {
 		on.base, on.terms = *u.Snapshot, on.terms[:0]
@@ -76,9 +77,18 @@ func (on *disk) store(m Member, u *Update) error {
 	return nil
 }
 
-// VoteGranted tells that m said that its vote of a term is for a candidate.
+// cast puts a term and the vote in it on the disk.
+func (on *disk) cast(term katakv.Term, vote katakv.ReplicaID) {
+	on.term, on.vote = term, vote
+	if vote != 0 {
+		on.votes[term] = vote
+	}
+}
+
+// VoteGranted tells that m said that its vote of a term is for a candidate. By the time it says so it may have gone on
+// to a later term.
 func (d *Durability) VoteGranted(m Member, term katakv.Term, to katakv.ReplicaID) error {
-	if on := d.disk(m); on.term != term || on.vote != to {
+	if on := d.disk(m); on.votes[term] != to {
 		return fmt.Errorf("%v granted its vote of term %d to %v, but has term %d with a vote for %v on disk", m, term, to, on.term, on.vote)
 	}
 	return nil
@@ -148,10 +158,26 @@ func (d *Durability) disk(m Member) *disk {
 		if d.disks == nil {
 			d.disks = map[Member]*disk{}
 		}
-		on = &disk{}
+		on = &disk{votes: map[katakv.Term]katakv.ReplicaID{}}
 		d.disks[m] = on
 	}
 	return on
 }
 
 func (on *disk) last() katakv.Index { return on.base.Index + katakv.Index(len(on.terms)) }
+
+// Recovered tells what m found on its disk when it started, all of it durable by now. It must be at least what was
+// synced. Anew tells that m's state lies outside its log, as after a crash between taking a snapshot in and logging
+// that: its log then begins anew at the state, and whatever it held does not count.
+func (d *Durability) Recovered(m Member, u Update, anew bool) error {
+	on := d.disk(m)
+	if u.Term < on.term || u.Term == on.term && on.vote != 0 && u.Vote != on.vote {
+		return fmt.Errorf("%v recovered term %d with a vote for %v, but had term %d with a vote for %v on disk", m, u.Term, u.Vote, on.term, on.vote)
+	}
+	last := u.Snapshot.Index + katakv.Index(len(u.Entries))
+	if !anew && last < on.last() {
+		return fmt.Errorf("%v recovered a log up to index %d, but had it up to index %d on disk", m, last, on.last())
+	}
+	*on = disk{votes: on.votes}
+	return d.Synced(m, u)
+}

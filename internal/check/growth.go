@@ -20,7 +20,7 @@ import (
 // It takes near linear time, so it serves where a history is too long to be searched.
 func Growth(h History) error {
 	byKey := map[string][]sighting{}
-	var appended, counted, other = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	appended, counted, other := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range h {
 		op := &h[i]
 		op.mustBeWellFormed()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/anishathalye/porcupine"
+
 	"github.com/katakv/katakv"
 )
 

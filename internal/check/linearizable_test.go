@@ -185,7 +185,7 @@ var samples = []sample{
 	{ // everything
 		deeds: []string{
 			"GET a -> R", "GET a -> R", "MGET a b -> R R", "EXISTS a b -> #", "STRLEN a -> #", "SET a V -> OK", "SET a V -> OK",
-			"SET a V NX -> OK", "SET a V XX -> nil", "SET a V GET -> R", "SETNX a V -> #", "MSET a V b V -> OK", "DEL a -> #",
+			"SET a V NX -> OK", "SET a V XX -> nil", "SET a V GET -> R", "SET a V NX GET -> R", "SET a V XX GET -> ?", "SETNX a V -> #", "MSET a V b V -> OK", "DEL a -> #",
 			"DEL a b -> #", "INCRBY a 1 -> #", "APPEND a V -> #",
 		},
 		choices: map[string][]string{"V": {"1", "2", "x"}, "R": {"1", "2", "x", "nil", "nil"}, "#": {"0", "1", "2"}},

@@ -4,6 +4,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/replica"
 )
 
 const (
@@ -107,6 +108,7 @@ type Status struct {
 	Leader  katakv.ReplicaID
 	Self    bool
 	Applied katakv.Index
+	replica.Standing
 }
 
 // Status returns a row for each replica, by shard.
@@ -116,6 +118,7 @@ func (c *Core) Status() []Status {
 		l := m.Leadership()
 		rows = append(rows, Status{
 			Shard: l.Shard, Replica: m.ID(), Term: l.Term, Leader: l.Leader, Self: l.Self, Applied: m.Applied(),
+			Standing: m.Standing(),
 		})
 	}
 	return rows

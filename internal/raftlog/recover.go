@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.etcd.io/raft/v3/raftpb"
@@ -90,6 +88,9 @@ func (l *Log) open() (Recovered, error) {
 		return Recovered{}, err
 	}
 	l.segments = found.segments
+	if err := l.syncSealed(); err != nil {
+		return Recovered{}, err
+	}
 	if len(l.segments) == 0 {
 		f, s, err := l.createSegment(firstSegment, 0, firstSegment)
 		if err != nil {
@@ -105,67 +106,6 @@ func (l *Log) open() (Recovered, error) {
 	rec := p.finish(l)
 	rec.TornBytes = found.torn
 	return rec, nil
-}
-
-// makeDir creates the directory and makes it durable, its missing parents included.
-func (l *Log) makeDir() error {
-	disk := l.opts.FS
-	var missing []string
-	for dir := l.dir; ; dir = disk.PathDir(dir) {
-		if _, err := disk.Stat(dir); err == nil || dir == disk.PathDir(dir) {
-			break
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("stat %s: %w", dir, err)
-		}
-		missing = append(missing, dir)
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := disk.MkdirAll(l.dir, 0o755); err != nil {
-		return fmt.Errorf("create directory: %w", err)
-	}
-	for _, dir := range missing {
-		if err := l.syncDir(disk.PathDir(dir)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// list returns the ids of the segments in order, and the names of the spares.
-func (l *Log) list() (ids []uint64, spares []string, err error) {
-	names, err := l.opts.FS.List(l.dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list: %w", err)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if id, ok := parseSegmentName(name); ok {
-			ids = append(ids, id)
-		} else if strings.HasSuffix(name, spareSuffix) {
-			spares = append(spares, name)
-		} else {
-			l.opts.Logger.Warn("raft log ignores a file that is not its own", "dir", l.dir, "file", name)
-		}
-	}
-	return ids, spares, nil
-}
-
-// adoptSpares keeps the spares that can be written again and removes the others.
-func (l *Log) adoptSpares(names []string) error {
-	for _, name := range names {
-		info, err := l.opts.FS.Stat(l.path(name))
-		if err != nil {
-			return fmt.Errorf("stat %s: %w", name, err)
-		}
-		if info.Size() == l.opts.SegmentBytes && len(l.spares) < maxSpareSegments {
-			l.spares = append(l.spares, name)
-		} else if err := l.opts.FS.Remove(l.path(name)); err != nil {
-			return fmt.Errorf("remove %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // load reads a segment whole. It allocates what the file holds.
@@ -336,6 +276,25 @@ func (l *Log) readBatches(img image, p *replay) (end int, sealed bool, cause, er
 func tornBytes(data []byte, offset int) int64 {
 	length := int64(batchHeaderBytes) + int64(binary.LittleEndian.Uint32(data[offset+8:]))
 	return min(length, int64(len(data)-offset))
+}
+
+// syncSealed makes durable what may be in the page cache only, if just the process had died: the seal before the
+// active segment. Without it, what is appended next would follow a segment that a power cut unseals.
+func (l *Log) syncSealed() error {
+	if len(l.segments) < 2 {
+		return nil
+	}
+	path := l.path(segmentName(l.segments[len(l.segments)-2].id))
+	f, err := l.opts.FS.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return fmt.Errorf("sync %s: %w", path, err)
+	}
+	l.counters.syncs++
+	return f.Close()
 }
 
 // openActive opens the last segment for writing, clears what lies beyond its last batch, and syncs it: what was

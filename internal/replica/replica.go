@@ -193,8 +193,22 @@ func (r *Replica) Leadership() Leadership {
 // Applied returns the applied index that the engine holds or will hold after this pass.
 func (r *Replica) Applied() katakv.Index { return r.machine.Meta().Applied }
 
-// WindowBytes returns the memory held for log entries.
-func (r *Replica) WindowBytes() int { return r.window.bytes }
+// Standing is where a replica stands in its log.
+type Standing struct {
+	Vote         katakv.ReplicaID // in its present term; zero: none
+	Commit, Last katakv.Index
+	WindowBytes  int  // memory held for log entries
+	Installing   bool // a snapshot is on its way into the engine: state and log are between two positions
+}
+
+// Standing returns where the replica stands; between passes Last includes everything that Raft has.
+func (r *Replica) Standing() Standing {
+	s := r.raft.BasicStatus()
+	return Standing{
+		Vote: katakv.ReplicaID(s.GetVote()), Commit: katakv.Index(s.GetCommit()), Last: katakv.Index(r.window.last()),
+		WindowBytes: r.window.bytes, Installing: r.installing,
+	}
+}
 
 // Submit takes a request. If this replica does not lead it is refused at once.
 func (r *Replica) Submit(req *Request, out *Output) {

@@ -1,59 +1,27 @@
 package sim
 
 import (
-	"cmp"
 	cryptorand "crypto/rand"
 	"fmt"
-	"hash"
-	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/placement"
 )
 
-// Options shape a cluster. Zero values mean the defaults that setDefaults gives.
-type Options struct {
-	Seed     uint64
-	Nodes    int
-	Shards   int
-	Replicas int
-
-	TickInterval time.Duration
-	Timeout      time.Duration
-	// WindowBytes is each core's memory for log entries; small ones force snapshots.
-	WindowBytes int
-	// SegmentBytes is the size of log segments; small ones force records to move.
-	SegmentBytes int64
-	// FlushInterval is the mean time between flushes of a node's engine.
-	FlushInterval time.Duration
-	Network       Network
-	Disk          Disk
-}
-
-func (o *Options) setDefaults() {
-	o.Nodes = cmp.Or(o.Nodes, 3)
-	o.Shards = cmp.Or(o.Shards, 4)
-	o.Replicas = cmp.Or(o.Replicas, min(3, o.Nodes))
-	o.TickInterval = cmp.Or(o.TickInterval, 100*time.Millisecond)
-	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
-	o.SegmentBytes = cmp.Or(o.SegmentBytes, 64<<10)
-	o.FlushInterval = cmp.Or(o.FlushInterval, time.Second)
-	o.Network.setDefaults()
-	o.Disk.setDefaults()
-}
-
 // Cluster is a simulated cluster.
 type Cluster struct {
 	opts    Options
-	rng     *rand.Rand
+	rng     *rand.Rand // of nodes: their disks, passes and flushes
 	queue   queue
 	network *network
 	nodes   []*Node
+	trace   trace
+	witness *witness
 
-	trace    hash.Hash64
 	installs int
 	failed   error
 
@@ -65,38 +33,43 @@ func New(opts Options) (*Cluster, error) {
 	opts.setDefaults()
 	c := &Cluster{
 		opts:        opts,
-		rng:         rand.New(rand.NewPCG(opts.Seed, 0x6b617461)),
-		trace:       fnv.New64a(),
+		rng:         newRand(opts.Seed, "nodes"),
 		restoreRand: cryptorand.Reader,
 	}
-	cryptorand.Reader = &seededReader{rng: rand.New(rand.NewPCG(opts.Seed, 0x72616674))}
+	c.trace.story = opts.Story
+	cryptorand.Reader = &seededReader{rng: newRand(opts.Seed, "raft")}
 	c.network = newNetwork(c, opts.Network)
-	m, err := c.bootstrapMap()
-	if err != nil {
+	if err := c.populate(); err != nil {
+		c.Close()
 		return nil, err
 	}
+	return c, nil
+}
+
+// populate makes the nodes and starts them.
+func (c *Cluster) populate() error {
+	m, err := c.bootstrapMap()
+	if err != nil {
+		return err
+	}
+	c.witness = newWitness(c, m)
 	for i := range m.Nodes {
 		n, err := newNode(c, m.Nodes[i].ID, m)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.nodes = append(c.nodes, n)
 	}
 	for _, n := range c.nodes {
-		if err := n.start(); err != nil {
-			return nil, err
-		}
+		n.Start()
 	}
-	return c, nil
+	return c.failed
 }
 
 func (c *Cluster) bootstrapMap() (*placement.Map, error) {
 	nodes := make([]placement.Node, c.opts.Nodes)
 	for i := range nodes {
-		host := fmt.Sprintf("10.0.0.%d", i+1)
-		nodes[i] = placement.Node{Weight: 1, Addresses: placement.Addresses{
-			Peer: host + ":7100", Cluster: host + ":7200", Plain: host + ":7300", HTTP: host + ":7400",
-		}}
+		nodes[i] = placement.Node{Weight: 1, Addresses: addresses(i+1, 0)}
 	}
 	m, err := placement.Bootstrap(katakv.ClusterID(c.opts.Seed|1), nodes, c.opts.Shards, placement.Settings{
 		Replicas: c.opts.Replicas, MaxValueBytes: katakv.DefaultMaxValueBytes,
@@ -107,8 +80,19 @@ func (c *Cluster) bootstrapMap() (*placement.Map, error) {
 	return m, nil
 }
 
-// Close ends the simulation and gives crypto/rand back its reader.
-func (c *Cluster) Close() { cryptorand.Reader = c.restoreRand }
+// addresses makes up where a node is reached; move counts how often it has moved.
+func addresses(node, move int) placement.Addresses {
+	host := fmt.Sprintf("10.0.%d.%d", move%256, node)
+	return placement.Addresses{Peer: host + ":7100", Cluster: host + ":7200", Plain: host + ":7300", HTTP: host + ":7400"}
+}
+
+// Close ends the simulation, lets go of everything and gives crypto/rand back its reader.
+func (c *Cluster) Close() {
+	for _, n := range c.nodes {
+		n.discard()
+	}
+	cryptorand.Reader = c.restoreRand
+}
 
 // Node returns node i, counted from 0.
 func (c *Cluster) Node(i int) *Node { return c.nodes[i] }
@@ -120,57 +104,68 @@ func (c *Cluster) Now() time.Duration { return c.queue.now }
 func (c *Cluster) Installs() int { return c.installs }
 
 // Trace returns a hash of everything that has happened so far.
-func (c *Cluster) Trace() uint64 { return c.trace.Sum64() }
+func (c *Cluster) Trace() uint64 { return c.trace.hash }
 
-// Run lets time pass. It returns the first failure: a node that could not go on although nothing was done to
-// its disk.
+// maxEvents bounds a run: a busy minute has a tenth of that.
+const maxEvents = 5_000_000
+
+// Run lets time pass. It returns the first violation.
 func (c *Cluster) Run(d time.Duration) error { return c.RunUntil(d, func() bool { return false }) }
 
 // RunUntil lets time pass until done answers true after an event, at most d.
-func (c *Cluster) RunUntil(d time.Duration, done func() bool) error {
+func (c *Cluster) RunUntil(d time.Duration, done func() bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+			err = c.failed
+		}
+	}()
 	end := c.queue.now + d
-	for c.failed == nil && len(c.queue.events) > 0 && c.queue.events[0].at <= end {
-		e := c.queue.next()
-		c.note(e.name)
-		e.run()
+	for c.failed == nil && c.queue.until(end) {
+		e := c.queue.pop()
+		c.trace.add(&e)
+		c.dispatch(&e)
+		if c.trace.events > maxEvents {
+			c.fail(fmt.Errorf("%d events and no end: the nodes keep each other busy", maxEvents))
+		}
 		if done() {
 			return c.failed
 		}
 	}
-	c.queue.now = max(c.queue.now, end)
+	if c.failed == nil {
+		c.queue.now = max(c.queue.now, end)
+	}
 	return c.failed
 }
 
-// note adds an event to the trace.
-func (c *Cluster) note(what string) {
-	fmt.Fprintf(c.trace, "%d %s\n", c.queue.now, what)
+// dispatch runs an event, unless the life of the node that it belongs to is over; what comes to a paused node waits.
+func (c *Cluster) dispatch(e *event) {
+	if e.node == 0 {
+		e.run()
+		return
+	}
+	n := c.nodes[e.node-1]
+	switch {
+	case n.life != e.life || !n.up:
+	case n.paused:
+		n.held = append(n.held, e.run)
+	default:
+		e.run()
+	}
 }
 
-// fail records a failure that no fault explains.
+// after schedules something that is nobody's.
+func (c *Cluster) after(d time.Duration, k kind, arg uint64, run func()) {
+	c.queue.push(d, event{kind: k, arg: arg, run: run})
+}
+
+// fail records a violation; the first one counts.
 func (c *Cluster) fail(err error) {
-	if c.failed == nil {
-		c.failed = fmt.Errorf("seed %d, at %v: %w", c.opts.Seed, c.queue.now, err)
+	if err != nil && c.failed == nil {
+		c.failed = fmt.Errorf("at %v: %w", c.queue.now, err)
+		c.trace.tell(c.queue.now, "VIOLATION: %v", err)
 	}
 }
 
-// between draws a duration in [low, high].
-func (c *Cluster) between(low, high time.Duration) time.Duration {
-	if high <= low {
-		return low
-	}
-	return low + time.Duration(c.rng.Int64N(int64(high-low)+1))
-}
-
-// chance draws true with probability p.
-func (c *Cluster) chance(p float64) bool { return p > 0 && c.rng.Float64() < p }
-
-// seededReader replaces crypto/rand.Reader.
-type seededReader struct{ rng *rand.Rand }
-
-// Read fills p.
-func (r *seededReader) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = byte(r.rng.Uint32())
-	}
-	return len(p), nil
-}
+// tell adds a line to the story.
+func (c *Cluster) tell(format string, args ...any) { c.trace.tell(c.queue.now, format, args...) }

@@ -5,16 +5,19 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/kv"
+	"github.com/katakv/katakv/internal/router"
+	"github.com/katakv/katakv/internal/slot"
 )
 
-// AwaitLeaders lets time pass until every shard has a leader on a live node that the others follow.
+// AwaitLeaders lets time pass until every shard has a leader on a live node.
 func (c *Cluster) AwaitLeaders(patience time.Duration) error {
 	if err := c.RunUntil(patience, c.allLed); err != nil {
 		return err
 	}
 	if !c.allLed() {
-		return fmt.Errorf("seed %d: some shards have no leader within %v", c.opts.Seed, patience)
+		return fmt.Errorf("some shards have no leader within %v", patience)
 	}
 	return nil
 }
@@ -34,22 +37,83 @@ func (c *Cluster) allLed() bool {
 	return len(led) == c.opts.Shards+1
 }
 
-// AwaitConvergence lets time pass until all live replicas of every shard have applied the same index, and then
-// compares their contents.
+// probeInterval is how often a write is tried on a shard that has not taken one.
+const probeInterval = 200 * time.Millisecond
+
+// AwaitWrites lets time pass until every shard has accepted a write.
+func (c *Cluster) AwaitWrites(patience time.Duration) error {
+	rng := newRand(c.opts.Seed, "probes")
+	m := c.nodes[0].known
+	left := len(m.Shards)
+	var missing []katakv.ShardID
+	for i := range m.Shards {
+		s := &m.Shards[i]
+		if s.Slots == nil {
+			left--
+			continue
+		}
+		missing = append(missing, s.ID)
+		key := []byte(keyWithin(*s.Slots))
+		var try func()
+		done := false
+		try = func() {
+			if done {
+				return
+			}
+			c.after(probeInterval, kindProbe, uint64(s.ID), try)
+			n := c.anyNode(rng)
+			if n == nil {
+				return
+			}
+			b := &router.Batch{Calls: []router.Call{{Operation: command.Operation{
+				Kind: command.KindSet, Keys: [][]byte{key}, Values: [][]byte{{'x'}},
+			}}}}
+			n.Execute(b, func() {
+				if b.Calls[0].Reply.Kind == command.ReplyOK && !done {
+					done = true
+					left--
+				}
+			})
+		}
+		try()
+	}
+	if err := c.RunUntil(patience, func() bool { return left == 0 }); err != nil {
+		return err
+	}
+	if left > 0 {
+		return fmt.Errorf("%d of shards %v accept no write within %v; replicas stand at %v", left, missing, patience, c.positions())
+	}
+	return nil
+}
+
+// keyWithin returns a key of the slots that no client uses.
+func keyWithin(slots slot.Range) string {
+	for i := 0; ; i++ {
+		if key := fmt.Sprintf("probe:%d", i); slots.Contains(slot.Of([]byte(key))) {
+			return key
+		}
+	}
+}
+
+// AwaitConvergence lets time pass until all replicas that can be reached have applied the same index of their shard,
+// and then compares their contents.
 func (c *Cluster) AwaitConvergence(patience time.Duration) error {
 	if err := c.RunUntil(patience, c.converged); err != nil {
 		return err
 	}
 	if !c.converged() {
-		return fmt.Errorf("seed %d: replicas are apart after %v: %v", c.opts.Seed, patience, c.positions())
+		return fmt.Errorf("replicas are apart after %v: %v", patience, c.positions())
 	}
 	return c.compare()
 }
 
+// reachable reports whether the replicas of a node are to become equal to the others.
+func (n *Node) reachable() bool { return n.up && !n.severed && !n.behind }
+
 func (c *Cluster) positions() map[katakv.ShardID]map[katakv.NodeID]katakv.Index {
 	rows := make(map[katakv.ShardID]map[katakv.NodeID]katakv.Index)
 	for _, n := range c.nodes {
-		if !n.up {
+		if !n.reachable() {
 			continue
 		}
 		for _, s := range n.core.Status() {
@@ -77,33 +141,24 @@ func (c *Cluster) converged() bool {
 	return c.allLed()
 }
 
-// compare checks that equal applied indexes mean equal contents.
+// compare hands the checksums of all replicas to the witness.
 func (c *Cluster) compare() error {
-	type state struct {
-		node  katakv.NodeID
-		sum   uint64
-		index katakv.Index
-	}
-	first := make(map[katakv.ShardID]state)
 	for _, n := range c.nodes {
-		if !n.up {
+		if !n.reachable() {
 			continue
 		}
 		for _, s := range n.core.Status() {
-			sum, index, err := kv.Checksum(n.disk.engine, s.Shard)
-			if err != nil {
-				return fmt.Errorf("checksum of %v on %v: %w", s.Shard, n.id, err)
-			}
-			have, seen := first[s.Shard]
-			if !seen {
-				first[s.Shard] = state{node: n.id, sum: sum, index: index}
-				continue
-			}
-			if index == have.index && sum != have.sum {
-				return fmt.Errorf("seed %d: at index %d of %v, %v holds %016x and %v holds %016x",
-					c.opts.Seed, index, s.Shard, have.node, have.sum, n.id, sum)
-			}
+			c.witness.compare(n, s.Shard, s.Replica)
 		}
 	}
-	return nil
+	return c.failed
+}
+
+// checksum returns the checksum of a replica's state and the applied index that it belongs to.
+func (n *Node) checksum(shard katakv.ShardID) (uint64, katakv.Index, error) {
+	sum, index, err := kv.Checksum(n.disk.engine, shard)
+	if err != nil {
+		return 0, 0, fmt.Errorf("checksum of %v on %v: %w", shard, n.id, err)
+	}
+	return sum, index, nil
 }

@@ -1,64 +1,84 @@
 package sim
 
 import (
-	"cmp"
 	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
 	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/wire"
 )
 
-// Network says how links behave. Probabilities are for each message.
-type Network struct {
-	MinDelay, MaxDelay time.Duration
-	Drop               float64
-	Duplicate          float64
-	// Slow is the probability of a delay up to SlowDelay instead, which reorders messages.
-	Slow      float64
-	SlowDelay time.Duration
-}
-
-func (n *Network) setDefaults() {
-	n.MinDelay = cmp.Or(n.MinDelay, 100*time.Microsecond)
-	n.MaxDelay = cmp.Or(n.MaxDelay, 2*time.Millisecond)
-	n.SlowDelay = cmp.Or(n.SlowDelay, 500*time.Millisecond)
-}
+// castagnoli is the polynomial that processors compute themselves.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // network carries encoded messages between nodes.
 type network struct {
 	cluster *Cluster
-	opts    Network
-	cut     map[[2]katakv.NodeID]bool // one-way
+	rng     *rand.Rand
+	// normal is how links behave when nothing is wrong, now how they behave at the moment.
+	normal, now Network
+	links       map[[2]katakv.NodeID]*link
+}
+
+// link is one direction between two nodes.
+type link struct {
+	cuts int // how many faults hold it cut
+	// connection counts how often it was reset: what was on its way then is lost.
+	connection int
+	// busyUntil is when the last message of each class arrives: a connection keeps its order.
+	busyUntil [wire.ClassCount]time.Duration
 }
 
 func newNetwork(c *Cluster, opts Network) *network {
-	return &network{cluster: c, opts: opts, cut: make(map[[2]katakv.NodeID]bool)}
+	return &network{
+		cluster: c, rng: newRand(c.opts.Seed, "network"), normal: opts, now: opts,
+		links: make(map[[2]katakv.NodeID]*link),
+	}
 }
 
-// send delivers a message later, perhaps. It goes through its encoding, as in a real cluster. Raft's messages
-// may come twice; the transport promises that others do not.
+func (w *network) link(from, to katakv.NodeID) *link {
+	key := [2]katakv.NodeID{from, to}
+	l := w.links[key]
+	if l == nil {
+		l = &link{}
+		w.links[key] = l
+	}
+	return l
+}
+
+// send delivers a message later, perhaps. It goes through its encoding, as in a real cluster. Raft's messages may
+// come twice and out of order; the transport promises that others do not.
 func (w *network) send(from, to katakv.NodeID, m wire.Message) {
 	payload := wire.Append(nil, m)
-	c := w.cluster
-	if c.chance(w.opts.Drop) {
+	// A connection loses nothing in the middle: a snapshot's stream is lost whole or not at all.
+	if c, within := m.(*wire.SnapshotChunk); !(within && c.Sequence > 0) && chance(w.rng, w.now.Drop) {
 		return
 	}
-	w.deliver(from, to, payload)
-	if _, raft := m.(*wire.RaftBatch); raft && c.chance(w.opts.Duplicate) {
-		w.deliver(from, to, payload)
+	_, raft := m.(*wire.RaftBatch)
+	w.deliver(from, to, payload, m.Class(), !raft)
+	if raft && chance(w.rng, w.now.Duplicate) {
+		w.deliver(from, to, payload, m.Class(), false)
 	}
 }
 
-func (w *network) deliver(from, to katakv.NodeID, payload []byte) {
+func (w *network) deliver(from, to katakv.NodeID, payload []byte, class wire.Class, ordered bool) {
 	c := w.cluster
-	delay := c.between(w.opts.MinDelay, w.opts.MaxDelay)
-	if c.chance(w.opts.Slow) {
-		delay = c.between(w.opts.MinDelay, w.opts.SlowDelay)
+	l := w.link(from, to)
+	delay := between(w.rng, w.now.MinDelay, w.now.MaxDelay)
+	if chance(w.rng, w.now.Slow) {
+		delay = between(w.rng, w.now.MinDelay, w.now.SlowDelay)
 	}
-	c.queue.after(delay, fmt.Sprintf("%v->%v %d", from, to, len(payload)), func() {
+	if ordered {
+		delay = max(delay, l.busyUntil[class]-c.queue.now)
+		l.busyUntil[class] = c.queue.now + delay
+	}
+	connection := l.connection
+	arg := uint64(from)<<48 | uint64(crc32.Checksum(payload, castagnoli))
+	c.after(delay, kindDeliver, arg^uint64(to)<<40, func() {
 		target := c.nodes[to-1]
-		if w.cut[[2]katakv.NodeID{from, to}] || !target.up {
+		if l.cuts > 0 || l.connection != connection || !target.up {
 			return
 		}
 		m, err := wire.Decode(payload)
@@ -70,7 +90,7 @@ func (w *network) deliver(from, to katakv.NodeID, payload []byte) {
 	})
 }
 
-// Cut stops messages between two nodes, in both directions.
+// Cut stops messages between two nodes, in both directions. Cuts add up: as many Mend calls end them.
 func (c *Cluster) Cut(a, b int) {
 	c.CutOneWay(a, b)
 	c.CutOneWay(b, a)
@@ -78,7 +98,19 @@ func (c *Cluster) Cut(a, b int) {
 
 // CutOneWay stops messages from one node to another.
 func (c *Cluster) CutOneWay(from, to int) {
-	c.network.cut[[2]katakv.NodeID{c.nodes[from].id, c.nodes[to].id}] = true
+	c.network.link(c.nodes[from].id, c.nodes[to].id).cuts++
+}
+
+// Mend ends one Cut.
+func (c *Cluster) Mend(a, b int) {
+	c.MendOneWay(a, b)
+	c.MendOneWay(b, a)
+}
+
+// MendOneWay ends one CutOneWay.
+func (c *Cluster) MendOneWay(from, to int) {
+	l := c.network.link(c.nodes[from].id, c.nodes[to].id)
+	l.cuts = max(l.cuts-1, 0)
 }
 
 // Isolate cuts a node off from all others.
@@ -90,5 +122,28 @@ func (c *Cluster) Isolate(i int) {
 	}
 }
 
-// Heal mends all links.
-func (c *Cluster) Heal() { clear(c.network.cut) }
+// Rejoin ends one Isolate.
+func (c *Cluster) Rejoin(i int) {
+	for j := range c.nodes {
+		if j != i {
+			c.Mend(i, j)
+		}
+	}
+}
+
+// Heal mends all links, whoever cut them, and lets them behave as they do when nothing is wrong.
+func (c *Cluster) Heal() {
+	for _, l := range c.network.links { // all alike: the order does not matter
+		l.cuts = 0
+	}
+	c.network.now = c.network.normal
+}
+
+// Reset breaks the connections between two nodes: what is on its way is lost, and both are told.
+func (c *Cluster) Reset(a, b int) {
+	for _, pair := range [2][2]int{{a, b}, {b, a}} {
+		here, there := c.nodes[pair[0]], c.nodes[pair[1]]
+		c.network.link(here.id, there.id).connection++
+		here.peerDown(there.id)
+	}
+}

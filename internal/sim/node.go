@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/katakv/katakv"
@@ -12,163 +13,203 @@ import (
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/router"
-	"github.com/katakv/katakv/internal/wire"
 )
 
-// passDelay is how long after the first event of a burst a core makes its pass.
-const passDelay = 50 * time.Microsecond
+const (
+	// normalPassDelay is how long after the first event of a burst a core makes its pass.
+	normalPassDelay = 50 * time.Microsecond
+	// routesInterval and gossipInterval are those of a real node.
+	routesInterval = 25 * time.Millisecond
+	gossipInterval = time.Second
+	// tidyInterval is how long a log writer is idle before it tidies its log, as in a real node.
+	tidyInterval = 200 * time.Millisecond
+)
 
 // Node is a simulated node: the real core and router around simulated storage.
 type Node struct {
 	cluster *Cluster
 	id      katakv.NodeID
 	disk    *storage
-	known   *placement.Map
+	// known is the cluster map as the data directory keeps it: durable before anybody in the node hears of it.
+	known *placement.Map
 
 	up     bool
 	paused bool
-	life   int // counts starts; events of earlier lives are void
+	lost   string // why the node will never start again; empty: it may
+	life   int    // counts starts; events of earlier lives are void
 	held   []func()
 
-	core    *core.Core
-	router  *router.Router
-	log     *raftlog.Log
-	passing bool // a pass is scheduled
+	clock     nodeClock
+	passDelay time.Duration
+	crashAt   crashPoint
 
-	writing bool // a sync is under way
-	batches []*raftlog.Batch
-	seq     uint64
+	core        *core.Core
+	router      *router.Router
+	passing     bool // a pass is scheduled
+	gossipSoon  bool
+	observeSoon bool // the witness looks where the replicas stand after the next pass
 
-	staged map[uint64]*stagedSnapshot
-}
+	log      *raftlog.Log
+	writing  bool     // a sync is under way
+	inflight []logged // what it writes
+	waiting  []logged // batches that the next sync takes
 
-// stagedSnapshot is a snapshot whose chunks are arriving.
-type stagedSnapshot struct {
-	installer *kv.Installer
-	first     *wire.SnapshotChunk
-	next      uint32
+	staged   map[streamKey]*stagedSnapshot
+	sending  map[uint64]*outgoingSnapshot
+	streams  uint64
+	moves    int // how often it has moved to another address
+	stopping bool
+	severed  bool // cut off for good, in the liveness phase
+	behind   bool // may stay behind a leader that it does not hear
 }
 
 func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
-	disk, err := newStorage(id, m)
+	disk, err := newStorage(c, id, m)
 	if err != nil {
 		return nil, err
 	}
-	return &Node{cluster: c, id: id, disk: disk, known: m}, nil
+	return &Node{
+		cluster: c, id: id, disk: disk, known: m,
+		clock: nodeClock{rate: million}, passDelay: normalPassDelay,
+	}, nil
 }
 
 // Up reports whether the node runs.
 func (n *Node) Up() bool { return n.up }
 
-// start recovers the node from its disk.
-func (n *Node) start() error {
+// Lost says why the node will never start again; empty when it may.
+func (n *Node) Lost() string { return n.lost }
+
+func (n *Node) now() time.Duration { return n.clock.read(n.cluster.queue.now) }
+
+// Start starts the node from what is on its disk. It does nothing when the node runs or is lost.
+func (n *Node) Start() {
+	if n.up || n.lost != "" {
+		return
+	}
+	c := n.cluster
+	c.trace.add(&event{at: c.queue.now, kind: kindStart, node: n.id})
 	n.life++
-	log, recovered, err := raftlog.Open(logDir, raftlog.Options{FS: n.disk.fs, SegmentBytes: n.cluster.opts.SegmentBytes})
+	if err := n.recover(); err != nil {
+		n.refuse(err)
+		return
+	}
+	n.up, n.paused, n.held, n.stopping = true, false, nil, false
+	n.passing, n.writing, n.waiting, n.crashAt = false, false, nil, crashNowhere
+	n.staged, n.sending = make(map[streamKey]*stagedSnapshot), make(map[uint64]*outgoingSnapshot)
+	c.tell("%v starts for the %d. time", n.id, n.life)
+	n.keepTime()
+	n.flushLater()
+	n.wake()
+}
+
+// recover opens the disk and builds the core and the router.
+func (n *Node) recover() error {
+	c := n.cluster
+	e, err := n.disk.open()
 	if err != nil {
-		return fmt.Errorf("%v: open log: %w", n.id, err)
+		return err
+	}
+	log, recovered, err := raftlog.Open(logDir, raftlog.Options{FS: n.disk.fs, SegmentBytes: c.opts.SegmentBytes})
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
 	}
 	n.log = log
-	metas, err := kv.ListMetas(n.disk.engine)
+	metas, err := kv.ListMetas(e)
 	if err != nil {
-		return fmt.Errorf("%v: list replicas: %w", n.id, err)
+		return fmt.Errorf("list replicas: %w", err)
 	}
 	shards := make([]katakv.ShardID, len(metas))
 	for i := range metas {
 		shards[i] = metas[i].Shard
 	}
-	n.core = core.New(core.Config{Self: n.id, Engine: n.disk.engine, WindowBytes: n.cluster.opts.WindowBytes})
+	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes})
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
-		return fmt.Errorf("%v: add replicas: %w", n.id, err)
+		return fmt.Errorf("add replicas: %w", err)
+	}
+	if encoded, err := kv.ReadMap(e); err == nil {
+		// The meta shard's own copy can be newer than the cached one.
+		if newer, err := placement.Decode(encoded); err == nil && newer.Epoch > n.known.Epoch {
+			n.known = newer
+		}
 	}
 	n.core.SetMap(n.known)
-	n.router = router.New(n.cluster.opts.Timeout, katakv.BootID(n.life))
+	n.router = router.New(c.opts.Timeout, katakv.BootID(n.life))
 	n.router.SetMap(n.id, n.known)
-	n.staged = make(map[uint64]*stagedSnapshot)
-	n.batches, n.seq, n.writing, n.passing = nil, 0, false, false
-	n.up, n.paused, n.held = true, false, nil
-	n.tick()
-	n.flushLater()
-	n.wake()
-	return nil
+	return c.witness.started(n, recovered.Replicas, metas)
 }
 
-// Crash stops the node at once; what was not durable is lost.
-func (n *Node) Crash() {
-	n.cluster.note(fmt.Sprintf("%v crashes", n.id))
-	n.up = false
-	n.life++
-	n.disk.crash()
-}
-
-// Restart starts a crashed node.
-func (n *Node) Restart() {
-	n.cluster.note(fmt.Sprintf("%v restarts", n.id))
-	if err := n.start(); err != nil {
-		n.cluster.fail(err)
+// refuse takes note that a start failed. That is right when the disk is broken, full or damaged, and a violation
+// otherwise.
+func (n *Node) refuse(err error) {
+	c := n.cluster
+	var damaged *raftlog.DamagedError
+	if n.disk.damaged != "" && errors.As(err, &damaged) {
+		n.lost = "its log is damaged"
+		c.tell("%v refuses to start, as it must: %v", n.id, err)
+		return
 	}
+	if n.disk.failing() {
+		if !errors.Is(err, syscall.ENOSPC) {
+			n.lost = "its disk failed"
+		}
+		c.tell("%v cannot start: %v", n.id, err)
+		return
+	}
+	c.fail(fmt.Errorf("%v does not start: %w", n.id, err))
 }
 
-// Pause stops the node's clock and hands; what arrives meanwhile waits.
+// Pause stops the node's hands; what arrives meanwhile waits. Its clock goes on.
 func (n *Node) Pause() { n.paused = true }
 
 // Resume ends a pause.
 func (n *Node) Resume() {
+	if !n.paused {
+		return
+	}
 	n.paused = false
 	held := n.held
 	n.held = nil
-	for _, run := range held {
+	for i, run := range held {
+		if !n.up || n.paused { // something that was held ended it
+			n.held = append(n.held, held[i:]...)
+			return
+		}
 		run()
 	}
 }
 
 // after schedules something that only happens in this life of the node.
-func (n *Node) after(d time.Duration, name string, run func()) {
-	life := n.life
-	n.cluster.queue.after(d, fmt.Sprintf("%v %s", n.id, name), func() {
-		switch {
-		case n.life != life || !n.up:
-		case n.paused:
-			n.held = append(n.held, run)
-		default:
-			run()
+func (n *Node) after(d time.Duration, k kind, run func()) {
+	n.cluster.queue.push(d, event{kind: k, node: n.id, life: n.life, run: run})
+}
+
+// every schedules run again and again, each interval of the node's own clock.
+func (n *Node) every(interval time.Duration, k kind, run func()) {
+	n.after(n.clock.takes(interval), k, func() {
+		run()
+		if n.up {
+			n.every(interval, k, run)
 		}
 	})
 }
 
-func (n *Node) tick() {
-	n.after(n.cluster.opts.TickInterval, "tick", func() {
+// keepTime starts what a real node's clock drives.
+func (n *Node) keepTime() {
+	n.every(n.cluster.opts.TickInterval, kindTick, func() {
 		n.core.Tick()
-		n.router.Tick(n.cluster.Now())
-		n.gossip()
-		n.carryRouter()
+		n.observeSoon = true
 		n.wake()
-		n.tick()
 	})
-}
-
-// gossip tells the others what this node leads, as a real node does.
-func (n *Node) gossip() {
-	g := &wire.Gossip{Epoch: n.known.Epoch, Leading: n.router.Leading()}
-	for i := range n.known.Nodes {
-		if id := n.known.Nodes[i].ID; id != n.id {
-			n.cluster.network.send(n.id, id, g)
+	n.every(routesInterval, kindRoutes, func() {
+		n.router.Tick(n.now())
+		n.carryRouter()
+		if n.gossipSoon {
+			n.gossip()
 		}
-	}
-}
-
-func (n *Node) flushLater() {
-	interval := n.cluster.opts.FlushInterval
-	n.after(n.cluster.between(interval/2, 2*interval), "flush", func() {
-		if n.writing {
-			n.flushLater() // the log has one writer
-			return
-		}
-		err := n.disk.engine.Flush()
-		if err = errors.Join(err, n.disk.release(n.log)); err != nil {
-			n.cluster.fail(fmt.Errorf("%v: flush: %w", n.id, err))
-		}
-		n.flushLater()
 	})
+	n.every(gossipInterval, kindGossip, n.gossip)
+	n.every(tidyInterval, kindTidy, n.tidy)
 }
 
 // wake schedules a pass of the core.
@@ -177,7 +218,7 @@ func (n *Node) wake() {
 		return
 	}
 	n.passing = true
-	n.after(passDelay, "pass", func() {
+	n.after(n.passDelay, kindPass, func() {
 		n.passing = false
 		fx, err := n.core.Pass()
 		if err != nil {
@@ -190,9 +231,10 @@ func (n *Node) wake() {
 
 // carry carries out the effects of a pass.
 func (n *Node) carry(fx *core.Effects) {
+	w := n.cluster.witness
+	w.passed(n, fx)
 	if fx.Log != nil {
-		n.batches = append(n.batches, fx.Log)
-		n.seq = fx.LogSeq
+		n.waiting = append(n.waiting, logged{batch: fx.Log, seq: fx.LogSeq})
 		n.write()
 	}
 	for _, f := range fx.Frames {
@@ -207,48 +249,15 @@ func (n *Node) carry(fx *core.Effects) {
 	if fx.Map != nil {
 		n.adopt(fx.Map)
 	}
+	if len(fx.Leaderships) > 0 {
+		n.gossipSoon = true
+	}
 	n.router.Leadership(fx.Leaderships)
-	n.router.Completed(n.cluster.Now(), fx.Completions)
+	n.router.Completed(n.now(), fx.Completions)
 	n.carryRouter()
 	if fx.More || n.core.HasWork() {
 		n.wake()
 	}
-}
-
-// write syncs everything that waits for the log, unless a sync is under way.
-func (n *Node) write() {
-	if n.writing || len(n.batches) == 0 {
-		return
-	}
-	n.writing = true
-	batches, seq := n.batches, n.seq
-	n.batches = nil
-	d := n.cluster.opts.Disk
-	delay := n.cluster.between(d.MinSync, d.MaxSync)
-	if n.cluster.chance(d.Stall) {
-		delay = n.cluster.between(d.MinSync, d.StallTime)
-	}
-	n.after(delay, "sync", func() {
-		n.writing = false
-		if err := n.log.Append(batches); err != nil {
-			n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))
-			return
-		}
-		n.core.LogDurable(seq)
-		n.wake()
-		n.write()
-	})
-}
-
-func (n *Node) adopt(encoded []byte) {
-	m, err := placement.Decode(encoded)
-	if err != nil {
-		n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))
-		return
-	}
-	n.known = m
-	n.core.SetMap(m)
-	n.router.SetMap(n.id, m)
 }
 
 // carryRouter carries out the router's effects.
@@ -268,48 +277,50 @@ func (n *Node) carryRouter() {
 	}
 }
 
-// receive takes a message from a peer.
-func (n *Node) receive(from katakv.NodeID, m wire.Message) {
-	if n.paused {
-		n.held = append(n.held, func() { n.receive(from, m) })
-		return
-	}
-	switch msg := m.(type) {
-	case *wire.RaftBatch:
-		n.core.Receive(from, msg)
-		n.wake()
-	case *wire.Forward:
-		n.router.Forward(n.cluster.Now(), from, msg)
-	case *wire.ForwardReply:
-		n.router.ForwardReply(n.cluster.Now(), from, msg)
-	case *wire.SnapshotChunk:
-		n.receiveChunk(from, msg)
-	case *wire.Gossip:
-		n.router.Gossip(from, msg.Leading)
-	}
-	n.carryRouter()
-}
-
 // Execute runs a batch from a client of this node; done is called when it has its replies. A node that crashes
 // never answers.
 func (n *Node) Execute(b *router.Batch, done func()) {
 	b.Caller = done
-	n.router.Start(n.cluster.Now(), b)
+	n.router.Start(n.now(), b)
 	n.carryRouter()
 }
 
 // install commits a staged snapshot after a while.
 func (n *Node) install(in replica.SnapshotInstall) {
-	n.after(n.cluster.between(n.cluster.opts.Disk.MinSync, 10*n.cluster.opts.Disk.MaxSync), "install", func() {
-		_, err := in.Installation.Commit()
-		if err == nil {
-			err = n.core.SnapshotInstalled(in.Shard)
-		}
-		if err != nil {
-			n.cluster.fail(fmt.Errorf("%v: install: %w", n.id, err))
+	c := n.cluster
+	n.after(between(c.rng, c.opts.Disk.MinSync, 10*c.opts.Disk.MaxSync), kindInstall, func() {
+		if n.reach(crashBeforeSync) {
 			return
 		}
-		n.cluster.installs++
+		meta, err := in.Installation.Commit()
+		if err != nil {
+			n.diskFailed(fmt.Errorf("install snapshot of %v: %w", in.Shard, err))
+			return
+		}
+		c.installs++
+		c.witness.installed(n, in.Shard, &meta)
+		if n.reach(crashAfterSync) {
+			return
+		}
+		if err := n.core.SnapshotInstalled(in.Shard); err != nil {
+			c.fail(fmt.Errorf("%v: %w", n.id, err))
+			return
+		}
 		n.wake()
 	})
+}
+
+// diskFailed ends the node because its disk failed it. A full disk can be mended; after any other failure nobody
+// knows what is on the disk, so the directory is marked and never used again.
+func (n *Node) diskFailed(err error) {
+	c := n.cluster
+	if !n.disk.failing() {
+		c.fail(fmt.Errorf("%v: although nothing is wrong with its disk: %w", n.id, err))
+		return
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		n.lost = "its disk failed"
+	}
+	c.tell("%v stops: %v", n.id, err)
+	n.end(endProcess)
 }

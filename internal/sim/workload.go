@@ -2,219 +2,152 @@ package sim
 
 import (
 	"fmt"
-	"strconv"
+	"math/rand/v2"
+	"strings"
 	"time"
 
-	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/command"
-	"github.com/katakv/katakv/internal/router"
+	"github.com/katakv/katakv/internal/check"
 )
 
-// Counters is a workload that can tell lost and repeated writes apart: clients increment counters, one
-// increment at a time, each at a node of its choice. After everything, a counter must hold at least what was
-// acknowledged and at most that plus what had an unknown outcome. Each client also reads its counters, and
-// must never see less than what had been acknowledged before the read began.
-type Counters struct {
-	cluster *Cluster
-	clients []*counterClient
-
-	Acknowledged, NotApplied, Unknown, Reads int
+// Workload says what the clients do.
+type Workload struct {
+	Clients int
+	// Think is the longest pause between two commands of a client.
+	Think time.Duration
+	// Registers, Counters and Lists are how many keys of each sort a generation has; Groups is how many hash tags,
+	// each with groupKeys keys.
+	Registers, Counters, Lists, Groups int
+	// Generation is how long the keys of one generation are used. A key's history must stay short: what the checker
+	// has to do grows with it, and with every write of unknown outcome.
+	Generation time.Duration
+	// Pipeline is the largest number of commands sent at once.
+	Pipeline int
+	// LargeBytes is the size of values that are padded, one in largeOneIn.
+	LargeBytes int
 }
 
-// counterClient owns one key; it has one request in flight at a time.
-type counterClient struct {
-	load     *Counters
-	key      string
-	attempt  int  // answers to earlier ones come too late
-	busy     bool // a request is in flight
-	stopped  bool
-	floor    int64 // acknowledged
-	unknown  int64 // may have been applied or not
-	verified bool
-	history  []string // the last few things that happened, for the failure's message
+const (
+	// groupKeys is how many keys share a hash tag.
+	groupKeys = 3
+	// largeOneIn is how rare padded values are.
+	largeOneIn = 25
+	// padMark stands around the size of a padded value: "id~size~xxxx".
+	padMark = "~"
+)
+
+// generator makes up commands.
+type generator struct {
+	load   Workload
+	rng    *rand.Rand
+	values int
+	prefix string // makes values unique among clients
 }
 
-// historyLength is how much a failure tells of what led to it.
-const historyLength = 16
-
-func (cl *counterClient) remember(format string, args ...any) {
-	c := cl.load.cluster
-	if len(cl.history) == historyLength {
-		cl.history = append(cl.history[:0], cl.history[1:]...)
-	}
-	cl.history = append(cl.history, fmt.Sprintf("\n  %v %s", c.Now(), fmt.Sprintf(format, args...)))
-}
-
-// clientPatience is how long a client waits before it believes that its node is gone.
-const clientPatience = 4 * time.Second
-
-// NewCounters starts clients, each with a key of its own.
-func NewCounters(c *Cluster, clients int) *Counters {
-	l := &Counters{cluster: c}
-	for i := range clients {
-		cl := &counterClient{load: l, key: fmt.Sprintf("counter:%d", i)}
-		l.clients = append(l.clients, cl)
-		cl.later()
-	}
-	return l
-}
-
-// Stop lets requests in flight end and starts no more.
-func (l *Counters) Stop() {
-	for _, cl := range l.clients {
-		cl.stopped = true
-	}
-}
-
-// Verify reads every counter through a live node and compares, once the requests in flight have ended. It
-// retries until each has an answer.
-func (l *Counters) Verify(patience time.Duration) error {
-	if err := l.await("requests in flight did not end", patience, func(cl *counterClient) bool { return !cl.busy }); err != nil {
-		return err
-	}
-	for _, cl := range l.clients {
-		cl.verify()
-	}
-	return l.await("some counters could not be read", patience, func(cl *counterClient) bool { return cl.verified })
-}
-
-// await lets time pass until every client is done.
-func (l *Counters) await(what string, patience time.Duration, done func(*counterClient) bool) error {
-	all := func() bool {
-		for _, cl := range l.clients {
-			if !done(cl) {
-				return false
-			}
+// next makes up a command for the generation of the moment.
+func (g *generator) next(now time.Duration) check.Operation {
+	generation := int(now / g.load.Generation)
+	sorts := [...]int{g.load.Registers, g.load.Counters, g.load.Lists, g.load.Groups * groupKeys}
+	at := g.rng.IntN(sorts[0] + sorts[1] + sorts[2] + sorts[3])
+	for sort, n := range sorts {
+		if at < n {
+			return g.onKey(sort, generation, at)
 		}
-		return true
+		at -= n
 	}
-	if err := l.cluster.RunUntil(patience, all); err != nil {
-		return err
-	}
-	if !all() {
-		return fmt.Errorf("seed %d: %s within %v; replicas stand at %v",
-			l.cluster.opts.Seed, what, patience, l.cluster.positions())
-	}
-	return nil
+	panic("BUG: no key was drawn")
 }
 
-func (cl *counterClient) later() {
-	c := cl.load.cluster
-	c.queue.after(c.between(time.Millisecond, 50*time.Millisecond), "client "+cl.key, cl.act)
-}
-
-func (cl *counterClient) act() {
-	if cl.stopped {
-		return
-	}
-	c := cl.load.cluster
-	n := c.nodes[c.rng.IntN(len(c.nodes))]
-	if !n.up || n.paused {
-		cl.later()
-		return
-	}
-	op := command.Operation{Kind: command.KindIncrBy, Delta: 1, Keys: [][]byte{[]byte(cl.key)}}
-	if c.chance(0.3) {
-		op = command.Operation{Kind: command.KindGet, Keys: op.Keys}
-	}
-	cl.attempt++
-	attempt := cl.attempt
-	cl.busy = true
-	cl.remember("asks %v, kind %d", n.id, op.Kind)
-	b := &router.Batch{Calls: []router.Call{{Operation: op}}}
-	c.queue.after(clientPatience, "patience "+cl.key, func() { cl.giveUp(attempt, op.Kind) })
-	n.Execute(b, func() { cl.answered(attempt, op.Kind, &b.Calls[0].Reply) })
-}
-
-// giveUp treats a request whose node never answered as unknown.
-func (cl *counterClient) giveUp(attempt int, kind command.Kind) {
-	if attempt != cl.attempt {
-		return
-	}
-	cl.attempt++
-	cl.busy = false
-	cl.remember("gives up")
-	if kind.Writes() {
-		cl.unknown++
-		cl.load.Unknown++
-	}
-	cl.later()
-}
-
-func (cl *counterClient) answered(attempt int, kind command.Kind, reply *command.Reply) {
-	if attempt != cl.attempt {
-		return
-	}
-	cl.attempt++
-	cl.busy = false
-	cl.remember("is told %d %q %d %v (acknowledged %d, unknown %d)", reply.Kind, reply.Bulk, reply.Int, reply.Err, cl.floor, cl.unknown)
-	switch {
-	case reply.Kind != command.ReplyError && kind.Writes():
-		cl.load.Acknowledged++
-		cl.floor++
-		cl.check("increment", reply.Int)
-		cl.note(reply.Int)
-	case reply.Kind != command.ReplyError:
-		cl.load.Reads++
-		cl.checkRead(reply)
-	case !kind.Writes():
-	case reply.Err.Code.Outcome() == katakv.OutcomeUnknown:
-		cl.load.Unknown++
-		cl.unknown++
+func (g *generator) onKey(sort, generation, at int) check.Operation {
+	switch sort {
+	case 0:
+		return g.register(fmt.Sprintf("register:%d:%d", generation, at))
+	case 1:
+		return g.counter(fmt.Sprintf("counter:%d:%d", generation, at))
+	case 2:
+		return g.list(fmt.Sprintf("list:%d:%d", generation, at))
 	default:
-		cl.load.NotApplied++
-	}
-	cl.later()
-}
-
-// note raises the floor to a value that was seen: increments of unknown outcome that it contains did happen.
-func (cl *counterClient) note(value int64) {
-	if value > cl.floor {
-		cl.unknown -= value - cl.floor
-		cl.floor = value
+		return g.group(generation, at/groupKeys)
 	}
 }
 
-func (cl *counterClient) checkRead(reply *command.Reply) {
-	value := int64(0)
-	if reply.Kind == command.ReplyBulk {
-		parsed, err := strconv.ParseInt(string(reply.Bulk), 10, 64)
-		if err != nil {
-			cl.load.cluster.fail(fmt.Errorf("%s reads %q: %w", cl.key, reply.Bulk, err))
-			return
+// onceOnly reports whether a key is written by one kind of operation only, by which [check.ExactlyOnce] can judge it.
+func onceOnly(key string) bool {
+	return strings.HasPrefix(key, "counter:") || strings.HasPrefix(key, "list:")
+}
+
+// value makes up a value that nobody else writes.
+func (g *generator) value() string {
+	g.values++
+	v := fmt.Sprintf("%s.%d", g.prefix, g.values)
+	if g.load.LargeBytes > 0 && g.rng.IntN(largeOneIn) == 0 {
+		size := g.rng.IntN(g.load.LargeBytes)
+		v = fmt.Sprintf("%s%s%d%s%s", v, padMark, size, padMark, strings.Repeat("x", size))
+	}
+	return v
+}
+
+func (g *generator) register(key string) check.Operation {
+	op := check.Operation{Keys: []string{key}}
+	switch g.rng.IntN(12) {
+	case 0, 1, 2, 3:
+		op.Kind = check.Get
+	case 4, 5, 6:
+		op.Kind, op.Values = check.Set, []string{g.value()}
+	case 7:
+		op.Kind, op.Values = check.Set, []string{g.value()}
+		op.Options = pick(g.rng, check.IfAbsent, check.IfPresent, check.WithGet, check.IfPresent|check.WithGet)
+	case 8:
+		op.Kind, op.Values = check.SetNX, []string{g.value()}
+	case 9:
+		op.Kind = check.Del
+	case 10:
+		op.Kind = check.Strlen
+	default:
+		op.Kind = check.Exists
+	}
+	return op
+}
+
+func (g *generator) counter(key string) check.Operation {
+	op := check.Operation{Keys: []string{key}, Kind: check.Get}
+	if g.rng.IntN(3) > 0 {
+		op.Kind, op.Delta = check.IncrBy, 1
+	}
+	return op
+}
+
+func (g *generator) list(key string) check.Operation {
+	op := check.Operation{Keys: []string{key}, Kind: check.Get}
+	if g.rng.IntN(3) > 0 {
+		op.Kind = check.Append
+		g.values++
+		op.Values = []string{fmt.Sprintf("%s.%d;", g.prefix, g.values)}
+	}
+	return op
+}
+
+// group works on several keys of one hash tag at once.
+func (g *generator) group(generation, tag int) check.Operation {
+	keys := make([]string, groupKeys)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("{group:%d:%d}:%d", generation, tag, i)
+	}
+	g.rng.Shuffle(groupKeys, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	keys = keys[:1+g.rng.IntN(groupKeys)]
+	op := check.Operation{Keys: keys}
+	switch g.rng.IntN(6) {
+	case 0, 1:
+		op.Kind = check.MSet
+		for range keys {
+			g.values++
+			op.Values = append(op.Values, fmt.Sprintf("%s.%d", g.prefix, g.values))
 		}
-		value = parsed
+	case 2:
+		op.Kind = check.Del
+	case 3:
+		op.Kind = check.Exists
+	default:
+		op.Kind = check.MGet
 	}
-	cl.check("read", value)
-	cl.note(value)
-}
-
-// check compares a value with what can be: all that was acknowledged, some of what is unknown.
-func (cl *counterClient) check(what string, value int64) {
-	if value < cl.floor || value > cl.floor+cl.unknown {
-		cl.load.cluster.fail(fmt.Errorf("%s of %s gives %d: acknowledged %d, unknown %d%v",
-			what, cl.key, value, cl.floor, cl.unknown, cl.history))
-	}
-}
-
-// verify reads the counter until there is an answer.
-func (cl *counterClient) verify() {
-	c := cl.load.cluster
-	for _, n := range c.nodes {
-		if !n.up {
-			continue
-		}
-		b := &router.Batch{Calls: []router.Call{{
-			Operation: command.Operation{Kind: command.KindGet, Keys: [][]byte{[]byte(cl.key)}},
-		}}}
-		n.Execute(b, func() {
-			if b.Calls[0].Reply.Kind == command.ReplyError {
-				c.queue.after(100*time.Millisecond, "verify "+cl.key, cl.verify)
-				return
-			}
-			cl.checkRead(&b.Calls[0].Reply)
-			cl.verified = true
-		})
-		return
-	}
+	return op
 }

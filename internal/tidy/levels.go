@@ -48,6 +48,7 @@ var Packages = map[string]Rule{
 	"internal/check":   {Level: 1, Goroutines: true}, // searches several groups at a time, if asked
 	"internal/clock":   {Level: 1},
 	"internal/figures": {Level: 1},
+	"internal/crashfs": {Level: 1, OnlyFrom: []string{"internal/sim"}}, // and tests
 	"internal/group":   {Level: 1, Goroutines: true, OnlyFrom: []string{"internal/node", "internal/transport"}},
 
 	// Real faults for real processes, each alone.
@@ -139,7 +140,7 @@ var kernelOwners = []string{"internal/clock", "internal/admin", "internal/transp
 // standard library only the listed parts are owned.
 var Owners = []Owner{
 	{pebblePath, []string{"internal/engine/pebble"}},
-	{pebbleV2Path + "/vfs", []string{"internal/engine/pebble", "internal/raftlog", "internal/sim"}},
+	{pebbleV2Path + "/vfs", []string{"internal/engine/pebble", "internal/raftlog", "internal/crashfs", "internal/sim"}},
 	{raftPath, []string{"internal/replica"}},
 	{raftPath + "/raftpb", []string{"internal/raftlog", "internal/wire", "internal/kv", "internal/replica", "internal/core", "internal/node", "internal/sim"}},
 	// Raft's messages are protobuf messages with pointer scalars: whoever holds them needs its helpers.

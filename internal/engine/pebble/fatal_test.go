@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -38,6 +39,40 @@ func TestFailedSyncIsFatal(t *testing.T) {
 	on.On()
 	go func() { _ = e.Flush() }() // never returns: the engine is parked, and so not closed either
 	if err := <-fatal; !strings.Contains(err.Error(), broken.Error()) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+}
+
+// TestFailedDirectorySyncIsFatal: where it moves a marker to a new manifest, Pebble itself panics instead of telling.
+func TestFailedDirectorySyncIsFatal(t *testing.T) {
+	broken := errors.New("the disk is broken")
+	var on errorfs.Toggle
+	moving := false
+	on.Injector = errorfs.InjectorFunc(func(op errorfs.Op) error {
+		moving = moving || op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker")
+		if moving && op.Kind == errorfs.OpFileSync && op.Path == "state" {
+			return broken
+		}
+		return nil
+	})
+	fatal := make(chan error, 10)
+	opts := Options{
+		FS: errorfs.Wrap(vfs.NewMem(), &on), CacheBytes: 1 << 20, MemTableBytes: 1 << 20,
+		Fatal: func(err error) { fatal <- err },
+	}
+	opts.Tune(func(o *pebble.Options) { o.MaxManifestFileSize = 1 })
+	e, err := Open("state", opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := e.NewBatch()
+	b.Set([]byte("k"), []byte("v"))
+	if err := e.Commit(b); err != nil {
+		t.Fatal(err)
+	}
+	on.On()
+	go func() { _ = e.Flush() }() // never returns
+	if err := <-fatal; !errors.Is(err, broken) {
 		t.Fatalf("got %v, want %v", err, broken)
 	}
 }

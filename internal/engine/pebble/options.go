@@ -45,6 +45,9 @@ const (
 	// l0CompactionThreshold is the read amplification of level 0 that starts a compaction.
 	l0CompactionThreshold = 4
 
+	// neverStopWrites is for an engine that does not compact by itself.
+	neverStopWrites = 1 << 20
+
 	// l0StopWrites is where commits wait for compactions: far above the threshold, because a core that
 	// waits serves nobody.
 	l0StopWrites = 64
@@ -68,6 +71,9 @@ type Options struct {
 	// MemTableBytes is when a memtable is flushed; 0 means DefaultMemTableBytes. Tests that decide
 	// themselves when to flush set it high.
 	MemTableBytes int64
+	// ManualCompaction keeps Pebble from compacting by itself, for tests that repeat: when it would is decided by
+	// goroutines.
+	ManualCompaction bool
 	// Logger gets what Pebble has to say; nil discards it.
 	Logger *slog.Logger
 	// OnFlush is called after each flush, when Durable shows it. See the package about what it may do.
@@ -76,6 +82,9 @@ type Options struct {
 	// must stop the process. Should it return all the same, the goroutine that met the error is parked for
 	// ever, so that nothing goes on from there. Nil panics.
 	Fatal func(error)
+
+	// tune changes Pebble's own options. Tests set it: whatever they are, the answers must be the same.
+	tune func(*pebble.Options)
 }
 
 // counters are written by Pebble's goroutines.
@@ -87,8 +96,9 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 	fatal := fatalFunc(o.Fatal)
 	listener := o.listener(c, fatal)
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          &fatalDirs{FS: o.FS, fatal: fatal},
 		DisableWAL:                  true,
+		DisableAutomaticCompactions: o.ManualCompaction,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                uint64(orDefault(o.MemTableBytes, DefaultMemTableBytes)),
 		MemTableStopWritesThreshold: memTables,
@@ -101,12 +111,18 @@ func (o *Options) pebbleOptions(c *counters) *pebble.Options {
 		Logger:                      logger{log: o.logger(), fatal: fatal},
 	}
 	p.Experimental.DisableIngestAsFlushable = func() bool { return true }
+	if o.ManualCompaction {
+		p.L0StopWritesThreshold = neverStopWrites
+	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = blockBytes
 		p.Levels[i].IndexBlockSize = indexBlockBytes
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
 	p.ApplyCompressionSettings(compression)
+	if o.tune != nil {
+		o.tune(p)
+	}
 	p.EnsureDefaults()
 	return p
 }

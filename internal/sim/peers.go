@@ -1,0 +1,86 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/wire"
+)
+
+// receive takes a message from a peer.
+func (n *Node) receive(from katakv.NodeID, m wire.Message) {
+	if n.paused {
+		n.held = append(n.held, func() { n.receive(from, m) })
+		return
+	}
+	switch msg := m.(type) {
+	case *wire.RaftBatch:
+		n.core.Receive(from, msg)
+		n.wake()
+	case *wire.Forward:
+		n.router.Forward(n.now(), from, msg)
+	case *wire.ForwardReply:
+		n.router.ForwardReply(n.now(), from, msg)
+	case *wire.SnapshotChunk:
+		n.receiveChunk(from, msg)
+	case *wire.SnapshotAck:
+		n.snapshotAcknowledged(from, msg)
+	case *wire.Gossip:
+		if msg.Epoch > n.known.Epoch {
+			n.cluster.network.send(n.id, from, &wire.MapRequest{Epoch: n.known.Epoch})
+		}
+		n.router.Gossip(from, msg.Leading)
+	case *wire.MapRequest:
+		if n.known.Epoch > msg.Epoch {
+			n.cluster.network.send(n.id, from, &wire.MapReply{Map: n.known.Encode()})
+		}
+	case *wire.MapReply:
+		n.adopt(msg.Map)
+	}
+	n.carryRouter()
+}
+
+// gossip tells the others what this node leads, as a real node does.
+func (n *Node) gossip() {
+	n.gossipSoon = false
+	g := &wire.Gossip{Epoch: n.known.Epoch, Leading: n.router.Leading()}
+	for i := range n.known.Nodes {
+		if id := n.known.Nodes[i].ID; id != n.id {
+			n.cluster.network.send(n.id, id, g)
+		}
+	}
+}
+
+// adopt takes over a newer cluster map.
+func (n *Node) adopt(encoded []byte) {
+	m, err := placement.Decode(encoded)
+	if err != nil {
+		n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))
+		return
+	}
+	if m.Epoch <= n.known.Epoch {
+		return
+	}
+	n.known = m
+	n.core.SetMap(m)
+	n.router.SetMap(n.id, m)
+	n.gossipSoon = true
+	n.cluster.witness.mapSeen(n)
+}
+
+// peerDown hears that the connections to a node broke.
+func (n *Node) peerDown(peer katakv.NodeID) {
+	if !n.up {
+		return
+	}
+	if n.paused {
+		n.held = append(n.held, func() { n.peerDown(peer) })
+		return
+	}
+	n.core.PeerUnreachable(peer)
+	n.router.PeerDown(peer)
+	n.streamsDown(peer)
+	n.carryRouter()
+	n.wake()
+}
