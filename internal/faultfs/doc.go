@@ -20,15 +20,19 @@
 //     having reached the disk by itself. Names (creations, renames, removals) are never lost.
 //   - Locks (flock, fcntl), statfs, fallocate, hard links, renames and syncs of directories work as beneath.
 //
-// The kernel keeps attributes and names for a while, which is right while nothing changes the backing directory
-// but through the mount. After DropUnsynced made a file shorter an O_APPEND on a descriptor that was open may
-// write beyond its end; a program that carries on after a failed sync is in the wrong anyway.
+// The kernel believes a name for a second and attributes not at all, which is right while nothing changes the names
+// in the backing directory but through the mount. After DropUnsynced made a file shorter an O_APPEND on a descriptor that was
+// open may write beyond its end; a program that carries on after a failed sync is in the wrong anyway. The kernel
+// holds the lock of a file while that is synced: a sync that hangs also stops writes to the same file.
+//
+// The mounting process had better not use the mount much itself, nor start processes with a program or working
+// directory on it: between fork and exec Go's runtime may wait for the very process that should answer.
 //
 // It does not survive its process: when that is killed every user of the mount gets ENOTCONN, and SweepStale takes
 // the mount away. Losing power is for package powercut.
 //
 // # Concurrency
 //
-// All methods may be called from any goroutine. The library serves requests with goroutines of its own, which end
-// with Unmount.
+// All methods may be called from any goroutine. The library serves requests with goroutines of its own, started by
+// one of ours; they end with Unmount, which waits for them.
 package faultfs

@@ -11,7 +11,7 @@ type Options struct {
 // Faults are what goes wrong. The zero value is nothing.
 type Faults struct {
 	// Within confines the faults to what lies in this directory, relative to the mount point: "node-1/data".
-	// Empty means all.
+	// Empty means all. A file that is open still, but whose name was removed, lies in none.
 	Within string
 
 	// FailSyncs makes so many fsync and fdatasync, of files or directories, fail with EIO, Forever all of them.

@@ -241,6 +241,9 @@ func must(t *testing.T, err error) {
 // kinds runs a test with a bridge and with a switch.
 func kinds(t *testing.T, test func(t *testing.T, n *faultnet.Network)) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	for _, switched := range []bool{false, true} {
 		name := "bridge"
 		if switched {
@@ -360,6 +363,9 @@ func TestReject(t *testing.T) {
 }
 
 func TestLoss(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	n := network(t, faultnet.Options{Nodes: 2})
 	one, two := packets(t, n, 1), packets(t, n, 2)
 	must(t, n.Loss(1, 50))
@@ -388,6 +394,9 @@ func TestLoss(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	n := network(t, faultnet.Options{Nodes: 2, Switched: true})
 	conn, err := dial(n, 1, 2, soon)
 	must(t, err)

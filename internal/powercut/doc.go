@@ -18,7 +18,9 @@
 //   - After Cut nothing more reaches the disk. What was synced before is there after Restore; what was not may be,
 //     if the kernel happened to write it. The directory entries that ext4 had not committed are gone.
 //   - Restore and Close fail while a process uses the disk, and say so; nothing is forced on it but by Close, which
-//     then detaches the mount and leaves the loop device to vanish with the last user.
+//     then detaches the mount and leaves the loop device to vanish with the last user. A process with mounts of its
+//     own (`ip netns exec`, `unshare --mount`) that was started while the disk was mounted counts as a user.
+//   - Cut and the others act on the disk only, never on the file system beneath its directory.
 //   - What a killed process left is taken away by SweepStale and by the next Create for the same directory.
 //
 // It does not start, watch or end processes. Single failing operations are for package faultfs.

@@ -95,22 +95,13 @@ func unavailable(t *testing.T, err error) {
 // nothing that was acknowledged may be missing when it is back. A disk that only hangs must not stop it.
 func TestFaultyDisk(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	require.Root(t)
 	unavailable(t, faultfs.Available())
-	dir, backing := t.TempDir(), t.TempDir()
-	data := filepath.Join(dir, "node-2", "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	disk, err := faultfs.Mount(backing, data, faultfs.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := disk.Unmount(); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := t.TempDir()
+	disk := faultyDisk(t, filepath.Join(dir, "node-2", "data"))
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
 	sound, faulty := c.Nodes[0], c.Nodes[1]
 	written := during(t, sound, func() {
@@ -142,25 +133,52 @@ func TestFaultyDisk(t *testing.T) {
 	sameChecksums(t, c)
 }
 
+// cuttableDisk makes a disk for a node.
+func cuttableDisk(t *testing.T, dir string) *powercut.Disk {
+	t.Helper()
+	disk, err := powercut.Create(dir, powercut.Options{SizeMiB: 600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disk.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return disk
+}
+
+// faultyDisk mounts a disk for a node that fails when it is told to.
+func faultyDisk(t *testing.T, dir string) *faultfs.FS {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	disk, err := faultfs.Mount(t.TempDir(), dir, faultfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disk.Unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	return disk
+}
+
 // TestPowerCut takes the power of all nodes' disks away at once.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long: left out by -short")
+	}
 	require.Root(t)
 	require.Tool(t, "mkfs.ext4")
 	unavailable(t, powercut.Available())
 	dir := t.TempDir()
 	disks := make([]*powercut.Disk, 3)
 	for i := range disks {
-		disk, err := powercut.Create(filepath.Join(dir, fmt.Sprintf("node-%d", i+1)), powercut.Options{SizeMiB: 600})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := disk.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		disks[i] = disk
+		disks[i] = cuttableDisk(t, filepath.Join(dir, fmt.Sprintf("node-%d", i+1)))
 	}
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
 	for range 2 {
