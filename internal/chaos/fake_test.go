@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/resp"
+	"github.com/katakv/katakv/internal/slot"
 )
 
 // fake is a store of one process that answers the commands of the workload, right or wrong.
@@ -25,6 +27,7 @@ type fake struct {
 		conns  int
 		sick   sickness
 		old    map[string]string // what was there when it fell ill
+		leader string            // whom it sends everybody to, if not empty
 	}
 }
 
@@ -68,6 +71,13 @@ func (f *fake) fallIll(s sickness) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mu.sick, f.mu.old = s, maps.Clone(f.mu.data)
+}
+
+// deferTo sends everybody to another fake from now on.
+func (f *fake) deferTo(leader *fake) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.leader = leader.door().Cluster
 }
 
 func (f *fake) accept() {
@@ -118,6 +128,10 @@ func (f *fake) answer(w *resp.Writer, conn int, args [][]byte) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.mu.leader != "" {
+		w.Error(fmt.Sprintf("MOVED %d %s", slot.Of(args[1]), f.mu.leader))
+		return
+	}
 	data := f.mu.data
 	switch text[0] {
 	case "GET", "MGET", "EXISTS", "STRLEN":
