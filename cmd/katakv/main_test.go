@@ -47,6 +47,10 @@ func TestExitCodes(t *testing.T) {
 		{"too few arguments", []string{"put", "k"}, exitUsage, "katakv put --help"},
 		{"not there", []string{"get", "k", "--addr", "127.0.0.1:1"}, exitFailure, "refused"},
 		{"write not applied", []string{"put", "k", "v", "--addr", "127.0.0.1:1"}, exitFailure, "was not applied"},
+		{"list of scenarios", []string{"chaos", "--list"}, exitOK, "kill -9 of all nodes at once"},
+		{"unknown scenario", []string{"chaos", "--scenario", "thunder"}, exitUsage, "there are: kill, kill-leaders"},
+		{"no clients", []string{"chaos", "--clients", "0"}, exitUsage, "positive"},
+		{"too few nodes", []string{"chaos", "--nodes", "2"}, exitUsage, "survives the loss of one"},
 		{"negative", []string{"up", "--nodes", "-1", "--data", "/nowhere/x"}, exitUsage, "positive"},
 	}
 	for _, test := range tests {

@@ -41,6 +41,7 @@ replicated, so that none of them is missed. Every Redis client is a KataKV clien
 		newIncrCommand(),
 		newLoadCommand(),
 		newBenchCommand(),
+		newChaosCommand(),
 		newVersionCommand(),
 	)
 	return root, began

@@ -124,6 +124,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		logger.Info("stopping")
 	case err = <-n.Failed():
 		err = fmt.Errorf("the node stopped: %w", err)
+		n.GiveUp()
 	}
 	// Clients of this node are answered and sent away; those of others notice nothing, as the node hands its
 	// leadership over. Health is told until the end.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -47,6 +48,14 @@ type Options struct {
 	Nodes, Shards, Replicas, MaxValueBytes int
 	// ServeArgs are added to each node's command line.
 	ServeArgs []string
+	// Hosts are the addresses that the nodes listen on, by number; where none is named, 127.0.0.1. A node on an
+	// address beyond loopback is told --insecure-listen: it should be one of a network made for the cluster.
+	Hosts []string
+	// DataDirs are the nodes' data directories, by number; where none is named, one within Dir.
+	DataDirs []string
+	// Wrap, if not nil, may change the command of a node's process before it starts, for example so that it runs
+	// in a network namespace. What it runs must become the node by exec: signals go to the process itself.
+	Wrap func(n *Node, cmd *exec.Cmd) error
 	// Restart starts nodes again that ended without Kill, Terminate or Stop.
 	Restart bool
 	// OnEvent, if not nil, hears of processes that end or are started again; it must not block.
@@ -126,7 +135,7 @@ func start(ctx context.Context, options Options, kept *layout) (*Cluster, error)
 			return nil, fmt.Errorf("%d nodes: want 1 to %d", options.Nodes, katakv.MaxNodes)
 		}
 		var err error
-		if l, err = newLayout(options.Nodes); err != nil {
+		if l, err = newLayout(options.Nodes, options.Hosts); err != nil {
 			return nil, err
 		}
 		// Find out before anything is started or written.
@@ -138,7 +147,8 @@ func start(ctx context.Context, options Options, kept *layout) (*Cluster, error)
 	for _, n := range l.Nodes {
 		dir := filepath.Join(options.Dir, fmt.Sprintf("node-%d", n.ID))
 		c.Nodes = append(c.Nodes, &Node{
-			ID: n.ID, Addresses: n.Addresses, cluster: c, Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "log"),
+			ID: n.ID, Addresses: n.Addresses, cluster: c, Log: filepath.Join(dir, "log"),
+			Data: nth(options.DataDirs, n.ID, filepath.Join(dir, "data")),
 		})
 	}
 	err := c.startNodes(ctx)
@@ -153,6 +163,14 @@ func start(ctx context.Context, options Options, kept *layout) (*Cluster, error)
 		return nil, err
 	}
 	return c, nil
+}
+
+// nth returns the entry of a node, which counts from 1, or the default where there is none.
+func nth(list []string, id int, otherwise string) string {
+	if id > len(list) || list[id-1] == "" {
+		return otherwise
+	}
+	return list[id-1]
 }
 
 // startNodes starts every process and waits until each answers.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -88,17 +89,19 @@ func (l *layout) write(dir string) error {
 	return nil
 }
 
-// newLayout gives count nodes ports of their own.
-func newLayout(count int) (*layout, error) {
+// newLayout gives count nodes ports of their own, on the hosts named and else on loopback. A port that is free on
+// loopback is taken to be free on an address that was made for the cluster.
+func newLayout(count int, hosts []string) (*layout, error) {
 	ports, err := freePorts(doors * count)
 	if err != nil {
 		return nil, err
 	}
 	l := &layout{Format: layoutFormat}
 	for i := range count {
-		p := ports[doors*i:]
+		p, host := ports[doors*i:], nth(hosts, i+1, loopbackHost)
+		at := func(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 		l.Nodes = append(l.Nodes, layoutNode{ID: i + 1, Addresses: placement.Addresses{
-			Peer: loopback(p[0]), Cluster: loopback(p[1]), Plain: loopback(p[2]), HTTP: loopback(p[3]),
+			Peer: at(p[0]), Cluster: at(p[1]), Plain: at(p[2]), HTTP: at(p[3]),
 		}})
 	}
 	return l, nil
@@ -116,12 +119,25 @@ func (l *layout) members() []placement.Node {
 // doors is how many ports a node has.
 const doors = 4
 
-func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+const loopbackHost = "127.0.0.1"
 
-// checkFree reports a kept address that something else listens on.
+func loopback(port int) string { return net.JoinHostPort(loopbackHost, strconv.Itoa(port)) }
+
+// onLoopback reports whether an address is of this machine only.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// checkFree reports a kept address that something else listens on. Other hosts than loopback belong to the nodes
+// alone, and this process may be unable to listen there.
 func (l *layout) checkFree() error {
 	for _, n := range l.Nodes {
 		for _, address := range []string{n.Peer, n.Cluster, n.Plain, n.HTTP} {
+			if !onLoopback(address) {
+				continue
+			}
 			if err := tryListen(address); err != nil {
 				return fmt.Errorf("node %d needs %s as before, but cannot listen there (%w): stop what uses it, "+
 					"or start a new cluster in another directory", n.ID, address, err)

@@ -1,9 +1,12 @@
 package localcluster
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,7 +33,7 @@ func TestLayoutIsKept(t *testing.T) {
 	if l, err := readLayout(dir); l != nil || err != nil {
 		t.Fatalf("an empty directory: got %+v, %v", l, err)
 	}
-	l, err := newLayout(2)
+	l, err := newLayout(2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,5 +111,32 @@ func TestStartTellsWhyANodeEnded(t *testing.T) {
 	}
 	if _, err := Start(t.Context(), Options{Binary: filepath.Join(dir, "none"), Dir: filepath.Join(dir, "c"), Nodes: 1}); err == nil {
 		t.Error("a program that is not there was started")
+	}
+}
+
+// TestPlacesOfTheirOwn gives nodes a host, a data directory and a wrapped command.
+func TestPlacesOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "katakv")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$WRAPPED $*\" >&2\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "elsewhere")
+	_, err := Start(t.Context(), Options{
+		Binary: script, Dir: filepath.Join(dir, "c"), Nodes: 1, Hosts: []string{"127.9.8.7"}, DataDirs: []string{data},
+		Wrap: func(n *Node, cmd *exec.Cmd) error {
+			cmd.Env = append(cmd.Env, fmt.Sprintf("WRAPPED=node%d", n.ID))
+			return nil
+		},
+	})
+	if err == nil || !strings.Contains(err.Error(), "node1 serve --data "+data+" --peer-listen 127.9.8.7:") {
+		t.Errorf("got %v, want a wrapped node at its places", err)
+	}
+	n := &Node{ID: 1, cluster: &Cluster{}}
+	if n.Peer = "10.77.0.1:7000"; !slices.Contains(n.Args(), "--insecure-listen") {
+		t.Errorf("a node beyond loopback starts with %v", n.Args())
+	}
+	if n.Peer = "127.9.8.7:7000"; slices.Contains(n.Args(), "--insecure-listen") {
+		t.Errorf("a node on loopback starts with %v", n.Args())
 	}
 }

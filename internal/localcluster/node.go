@@ -49,10 +49,14 @@ func (p *process) ended() bool {
 
 // Args returns the arguments that start the node by hand, "serve" first.
 func (n *Node) Args() []string {
-	return append([]string{
+	args := []string{
 		"serve", "--data", n.Data,
 		"--peer-listen", n.Peer, "--cluster-listen", n.Cluster, "--plain-listen", n.Plain, "--http-listen", n.HTTP,
-	}, n.cluster.options.ServeArgs...)
+	}
+	if !onLoopback(n.Peer) {
+		args = append(args, "--insecure-listen")
+	}
+	return append(args, n.cluster.options.ServeArgs...)
 }
 
 // PID returns the process id of the last start, zero before the first.
@@ -118,6 +122,11 @@ func (n *Node) spawn() (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:   true,            // Ctrl-C is for the parent, which stops its nodes in order
 		Pdeathsig: syscall.SIGKILL, // ends a paused process too
+	}
+	if wrap := n.cluster.options.Wrap; wrap != nil {
+		if err := wrap(n, cmd); err != nil {
+			return nil, err
+		}
 	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -152,6 +152,15 @@ func (n *Node) failDisk(err error) {
 	n.fail(err)
 }
 
+// GiveUp lets the replicas of a node that failed fall silent, so that others lead their shards at once, and answers
+// what waits on them. Until Stop, requests are still sent on to other nodes. Without it the node would keep its
+// shards from taking writes for as long as its clients are being sent away.
+func (n *Node) GiveUp() {
+	if m := n.machinery.Load(); m != nil && !n.engineFailed.Load() {
+		n.abandon(m)
+	}
+}
+
 // Stop ends the node. Unless it failed, leadership is handed to other nodes first. Stop may be called twice.
 func (n *Node) Stop() {
 	n.stopOnce.Do(n.stop)

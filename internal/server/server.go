@@ -114,10 +114,18 @@ func (s *Server) pause(d time.Duration) {
 	<-ctx.Done()
 }
 
+// What a connection is told that is refused: one too many in Redis's words, and one that came as the server stops, which
+// nothing was done for, so that a client may safely ask another node.
+const (
+	tooManyText  = "-ERR max number of clients reached\r\n"
+	stoppingText = "-CLUSTERDOWN this node is stopping: connect to another one\r\n"
+)
+
 // accept starts a connection, or refuses it.
 func (s *Server) accept(nc net.Conn) {
 	c := newConn(s, nc)
-	if s.add(c) {
+	refusal := s.add(c)
+	if refusal == "" {
 		s.accepted.Add(1)
 		s.group.Go(c.serve)
 		return
@@ -125,25 +133,25 @@ func (s *Server) accept(nc net.Conn) {
 	s.refused.Add(1)
 	// A new socket takes one line without waiting. If it does not, the client is told nothing.
 	_ = nc.SetWriteDeadline(deadline(lingerTimeout))
-	_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
+	_, _ = nc.Write([]byte(refusal))
 	_ = nc.Close()
 }
 
-// add registers c unless there are too many connections or the server stops.
-func (s *Server) add(c *conn) bool {
+// add registers c unless there are too many connections or the server stops; then it returns what to answer.
+func (s *Server) add(c *conn) (refusal string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping.Load() {
-		return false
+		return stoppingText
 	}
 	if s.config.Open.Add(1) > int64(s.config.MaxConnections) {
 		s.config.Open.Add(-1)
-		return false
+		return tooManyText
 	}
 	s.mu.lastID++
 	c.id = s.mu.lastID
 	s.mu.conns[c.id] = c
-	return true
+	return ""
 }
 
 func (s *Server) remove(c *conn) {

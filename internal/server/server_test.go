@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -421,6 +422,43 @@ func TestServersShareConnections(t *testing.T) {
 		if err != nil || string(refused) != "-ERR max number of clients reached\r\n" {
 			t.Errorf("got %q, %v", refused, err)
 		}
+	}
+}
+
+// lateListener hands out what it accepted only once it is closed.
+type lateListener struct {
+	net.Listener
+	accepted, closed chan struct{}
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err == nil {
+		close(l.accepted)
+		<-l.closed
+	}
+	return nc, err
+}
+
+func (l *lateListener) Close() error {
+	defer close(l.closed)
+	return l.Listener.Close()
+}
+
+// TestConnectionWhileStopping checks what a connection is told that is accepted as the server stops: not that there are
+// too many.
+func TestConnectionWhileStopping(t *testing.T) {
+	late := &lateListener{accepted: make(chan struct{}), closed: make(chan struct{})}
+	n := startNode(t, router.Forward, func(c *server.Config, _ *fakeBackend) {
+		late.Listener = c.Listener
+		c.Listener = late
+	})
+	conn := dial(t, n.address())
+	<-late.accepted
+	n.Stop()
+	refused, err := io.ReadAll(conn)
+	if want := "-CLUSTERDOWN this node is stopping: connect to another one\r\n"; err != nil || string(refused) != want {
+		t.Errorf("got %q, %v, want %q", refused, err, want)
 	}
 }
 
