@@ -17,6 +17,7 @@ func replay(_ context.Context, args []string, stdout, _ io.Writer) error {
 	var c changes
 	c.register(flags)
 	quiet := flags.Bool("quiet", false, "tell the outcome only")
+	messages := flags.Bool("messages", false, "tell every Raft message and log update as well")
 	grep := flags.String("about", "", "tell only lines that hold this text, such as a key or \"n2\"")
 	given, err := parse(flags, args, stdout, "SEED")
 	if err != nil {
@@ -35,6 +36,7 @@ func replay(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if !*quiet {
 		p.Options.Story = &filter{to: out, text: *grep}
 	}
+	p.Options.Messages = *messages
 	r := sim.Run(p)
 	fmt.Fprintf(out, "seed %d: %v\n", seed, p)
 	fmt.Fprintf(out, "seed %d: %s\n", seed, summary(&r))

@@ -86,9 +86,11 @@ func (on *disk) cast(term katakv.Term, vote katakv.ReplicaID) {
 }
 
 // VoteGranted tells that m said that its vote of a term is for a candidate. By the time it says so it may have gone on
-// to a later term.
+// to a later term, in which case it can never vote in this one again, whether this vote ever reached the disk or not.
 func (d *Durability) VoteGranted(m Member, term katakv.Term, to katakv.ReplicaID) error {
-	if on := d.disk(m); on.votes[term] != to {
+	on := d.disk(m)
+	vote, cast := on.votes[term]
+	if cast && vote != to || !cast && on.term <= term {
 		return fmt.Errorf("%v granted its vote of term %d to %v, but has term %d with a vote for %v on disk", m, term, to, on.term, on.vote)
 	}
 	return nil

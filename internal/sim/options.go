@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Options shape a cluster. Zero values mean the defaults that setDefaults gives. All of it is plain data, so a plan
-// can be printed and compared.
+// Options shape a cluster. Zero values mean the defaults that setDefaults gives.
 type Options struct {
 	Seed     uint64
 	Nodes    int
@@ -32,7 +31,9 @@ type Options struct {
 	Disk    Disk
 
 	// Story receives what happens, for people; nil tells nothing.
-	Story io.Writer `json:"-"`
+	Story io.Writer
+	// Messages tells every Raft message and log update as well.
+	Messages bool
 }
 
 func (o *Options) setDefaults() {

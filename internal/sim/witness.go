@@ -148,6 +148,9 @@ func (w *witness) passed(n *Node, fx *core.Effects) {
 func (w *witness) appended(u *raftlog.Update) {
 	m := check.Member{Shard: u.Shard, Replica: u.Replica}
 	entries := entriesOf(u.Entries)
+	if w.cluster.opts.Messages {
+		w.cluster.tell("%v logs hard state %v, snapshot %v, entries %v", m, u.HardState, u.Snapshot, len(entries))
+	}
 	if u.Snapshot.Index != 0 {
 		w.hold(w.logs.Restart(m, check.Position{Index: u.Snapshot.Index, Term: u.Snapshot.Term}, entries))
 		return
@@ -166,6 +169,10 @@ func (w *witness) won(n *Node, l replica.Leadership) {
 func (w *witness) said(shard *katakv.ShardID, msg *raftpb.Message) {
 	m := check.Member{Shard: *shard, Replica: katakv.ReplicaID(msg.GetFrom())}
 	term := katakv.Term(msg.GetTerm())
+	if w.cluster.opts.Messages {
+		w.cluster.tell("%v sends %v to %v: term %d, index %d of term %d, commit %d, %d entries, reject %v", m, msg.GetType(),
+			katakv.ReplicaID(msg.GetTo()), term, msg.GetIndex(), msg.GetLogTerm(), msg.GetCommit(), len(msg.GetEntries()), msg.GetReject())
+	}
 	switch msg.GetType() {
 	case raftpb.MsgVote:
 		w.hold(w.durability.VoteAsked(m, term))
