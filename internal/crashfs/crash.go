@@ -109,20 +109,24 @@ func (c *crash) drawNames(pending []nameChange) {
 	}
 	chance := c.chance()
 	broken := map[*node]bool{} // directories in which a change is lost
+	ended := map[*node]bool{}  // directories in which all further ones are lost too
 	for i := range pending {
 		change := &pending[i]
-		survives := c.draw(chance)
+		survives := c.draw(chance) && !ended[change.dir] && !ended[change.from]
 		if !change.creates() && (broken[change.dir] || broken[change.from]) {
 			survives = false
 		}
-		if !survives {
-			broken[change.dir] = true
-			if change.from != nil {
-				broken[change.from] = true
-			}
+		if survives {
+			change.apply(c.namesOf)
 			continue
 		}
-		change.apply(c.namesOf)
+		broken[change.dir] = true
+		if change.from != nil {
+			broken[change.from] = true
+		}
+		if change.creates() && change.node.synced {
+			ended[change.dir] = true
+		}
 	}
 }
 

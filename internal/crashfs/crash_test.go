@@ -110,6 +110,7 @@ func TestEachLossOccurs(t *testing.T) {
 		syncDir(t, disk, "d")
 		write(t, disk, "d/over", strings.Repeat("n", size), 0, false)
 		write(t, disk, "d/more", strings.Repeat("n", size), 5000, false)
+		write(t, disk, "d/fresh", "never synced", 0, false)
 		write(t, disk, "d/new", "whole", 0, true)
 		write(t, disk, "d/new2", "", 0, true)
 		must(t, disk.Rename("d/from", "d/to"))
@@ -124,7 +125,7 @@ func TestEachLossOccurs(t *testing.T) {
 		"overwritten: old", "overwritten: new", "overwritten: torn page", "overwritten: head of pages",
 		"overwritten: pages out of order", "appended: none", "appended: new", "appended: zeroes",
 		"appended: torn page", "appended: head of pages", "appended: pages out of order", "appended: shorter",
-		"new", "new2 without new", "renamed", "not renamed", "removed", "not removed",
+		"new", "new without fresh", "renamed", "not renamed", "removed", "not removed",
 	} {
 		if counts[kind] < seeds/200 {
 			t.Errorf("%s: %d of %d crashes", kind, counts[kind], seeds)
@@ -146,8 +147,11 @@ func countNames(t *testing.T, got map[string]string, counts map[string]int) {
 		if got["d/new"] != "whole" {
 			t.Fatalf("a synced file is there with %q", got["d/new"])
 		}
+		if !has("d/fresh") {
+			counts["new without fresh"]++
+		}
 	} else if has("d/new2") {
-		counts["new2 without new"]++
+		t.Fatal("the name of a synced file is lost, and a later one is there")
 	}
 	if has("d/to") {
 		counts["renamed"]++

@@ -13,9 +13,11 @@
 //   - A file keeps none of its unsynced pages, or all, or those up to some byte (a torn tail), or some of them
 //     in any order, each whole or up to some byte. Where a page is lost, what was durable there before remains.
 //   - A file's length may be durable before its data, as on ext4: what is missing then reads as zeroes.
-//   - A new name in a directory is there or not, each for itself. A removal, a replacement or a rename is there
-//     whole or not at all, and only when everything that was done before it in the same directory is: journals
-//     keep that order, and programs rely on it.
+//   - A new name in a directory is there or not, each for itself, as btrfs shows when it syncs one file of several.
+//     Only when the name of a file that was synced is lost, so is everything done after it in the same directory.
+//     A removal, a replacement or a rename is there whole or not at all, and only when everything before it in the
+//     same directory is. Journals keep that order, and programs rely on it: Pebble moves a marker to a manifest that
+//     it has synced, and syncs their directory once, afterwards.
 //
 // vfs.NewCrashableMem with CrashClone was not enough: it draws while it ranges over a map, so a seed does not
 // repeat; it never loses a removal's predecessor nor keeps a removal; it cannot tear inside a page; and every sync

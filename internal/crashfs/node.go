@@ -43,6 +43,8 @@ type node struct {
 	// Invariant: bytes at and beyond size are zero, in pages and in durable ones.
 
 	durableSize int64
+	// synced: it was ever synced, after which file systems do not forget its name while they keep later ones.
+	synced bool
 	// dirty are the pages of which the disk has another version, by ascending index. A page that is not here is
 	// never written in place.
 	dirty []dirtyPage
@@ -175,6 +177,7 @@ func (f *FS) syncFileLocked(n *node) {
 	}
 	n.dirty = kept
 	n.durableSize = n.size
+	n.synced = true
 }
 
 // dropLocked marks what a failed sync should have written.
