@@ -120,7 +120,11 @@ func BenchmarkSyncedWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer disk.Unmount()
+	b.Cleanup(func() {
+		if err := disk.Unmount(); err != nil {
+			b.Error(err)
+		}
+	})
 	for _, at := range []struct{ name, dir string }{{"beneath", backing}, {"mounted", disk.Dir()}} {
 		b.Run(at.name, func(b *testing.B) {
 			f, err := os.Create(filepath.Join(at.dir, at.name))
