@@ -105,9 +105,11 @@ func (h *hand) upTo(least, most int) time.Duration {
 	return time.Duration(least+h.rng.IntN(most-least)) * time.Millisecond
 }
 
-// failSyncs lets a sync fail on one node and, later, on a second one. Each must stop, and refuse to start again.
+// failSyncs lets a sync fail on one node and, later, on a second one. Each must stop, and refuse to start again. In
+// between the rest loses leaders for a while; after the second loss there is nobody left to spare.
 func failSyncs(ctx context.Context, h *hand) error {
-	for range 2 {
+	const pauses = 4
+	for round := range 2 {
 		if !h.sleep(ctx, 3, 8) {
 			return nil
 		}
@@ -118,9 +120,16 @@ func failSyncs(ctx context.Context, h *hand) error {
 		if err := h.failSync(ctx, n); err != nil {
 			return err
 		}
+		for range pauses * (1 - round) {
+			if !h.sleep(ctx, 2, 5) {
+				return nil
+			}
+			if err := pauseLeader(ctx, h); err != nil {
+				return err
+			}
+		}
 	}
-	// The rest goes on, and can lose its leaders.
-	return repeat(pauseLeader, 2, 5)(ctx, h)
+	return nil
 }
 
 // failSync makes one sync of a node fail, as a disk does that loses what it was given.
