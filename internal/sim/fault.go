@@ -88,7 +88,9 @@ func (n *nemesis) stop() {
 		node.passDelay = normalPassDelay
 		node.clock.set(c.queue.now, million, 0)
 		node.disk.mend()
-		if !node.stopping {
+		if node.stopping {
+			node.startAgain = true
+		} else {
 			node.Start()
 		}
 	}

@@ -73,6 +73,9 @@ func (n *Node) Terminate() {
 		if n.up {
 			n.end(endProcess)
 		}
+		if n.startAgain {
+			n.Start()
+		}
 	})
 }
 
@@ -89,7 +92,7 @@ func (n *Node) end(how ending) {
 	} else {
 		left = n.disk.left(how)
 	}
-	n.up, n.writing, n.inflight, n.waiting = false, false, nil, nil
+	n.up, n.stopping, n.writing, n.inflight, n.waiting = false, false, false, nil, nil
 	n.life++
 	n.disk.leave(left, n.release)
 }

@@ -59,8 +59,10 @@ type Node struct {
 	streams  uint64
 	moves    int // how often it has moved to another address
 	stopping bool
-	severed  bool // cut off for good, in the liveness phase
-	behind   bool // may stay behind a leader that it does not hear
+	// startAgain says that the node is to start again once it has stopped.
+	startAgain bool
+	severed    bool // cut off for good, in the liveness phase
+	behind     bool // may stay behind a leader that it does not hear
 }
 
 func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
@@ -95,7 +97,7 @@ func (n *Node) Start() {
 		n.refuse(err)
 		return
 	}
-	n.up, n.paused, n.held, n.stopping = true, false, nil, false
+	n.up, n.paused, n.held, n.stopping, n.startAgain = true, false, nil, false, false
 	n.passing, n.writing, n.waiting, n.crashAt = false, false, nil, crashNowhere
 	n.staged, n.sending = make(map[streamKey]*stagedSnapshot), make(map[uint64]*outgoingSnapshot)
 	c.tell("%v starts for the %d. time", n.id, n.life)

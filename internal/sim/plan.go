@@ -83,16 +83,20 @@ func drawOptions(rng *rand.Rand) Options {
 	return o
 }
 
+// mostAtOnce bounds the commands in flight: the checker tries their orders.
+const mostAtOnce = 16
+
 func drawWorkload(rng *rand.Rand) Workload {
+	pipeline := pick(rng, 1, 1, 2, 5)
 	return Workload{
-		Clients:    3 + rng.IntN(8),
+		Pipeline:   pipeline,
+		Clients:    min(3+rng.IntN(8), mostAtOnce/pipeline),
 		Think:      pick(rng, 40*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond),
 		Registers:  1 + rng.IntN(6),
 		Counters:   1 + rng.IntN(3),
 		Lists:      1 + rng.IntN(2),
 		Groups:     rng.IntN(3),
 		Generation: between(rng, 4*time.Second, 12*time.Second),
-		Pipeline:   pick(rng, 1, 1, 2, 5),
 		LargeBytes: pick(rng, 0, 0, 0, 2<<10, 64<<10, 256<<10),
 	}
 }

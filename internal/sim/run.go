@@ -17,8 +17,9 @@ const (
 	// convergeTime is how long replicas may take to become equal once nobody writes: snapshots are tried again
 	// after snapshotPatience.
 	convergeTime = 20 * time.Second
-	// readTime bounds the final reads.
-	readTime = 10 * time.Second
+	// readTime bounds the final reads: a link may lose a few forwards in a row, each of which takes a router's
+	// patience.
+	readTime = 30 * time.Second
 	// judgeTime bounds the judgement of a history, in real time; what takes longer counts as a failure to look at.
 	judgeTime = time.Minute
 )
