@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -139,6 +140,41 @@ func (c *Cluster) converged() bool {
 		}
 	}
 	return c.allLed()
+}
+
+// AwaitMap lets time pass until every node that can be reached uses the cluster map that the meta shard holds.
+func (c *Cluster) AwaitMap(patience time.Duration) error {
+	var apart error
+	same := func() bool {
+		apart = c.mapsApart()
+		return apart == nil
+	}
+	if same() {
+		return nil
+	}
+	if err := c.RunUntil(patience, same); err != nil {
+		return err
+	}
+	return apart
+}
+
+// mapsApart says which node uses another map than the meta shard holds, nil when none does.
+func (c *Cluster) mapsApart() error {
+	for _, holder := range c.nodes {
+		if !holder.reachable() {
+			continue
+		}
+		held, err := kv.ReadMap(holder.disk.engine)
+		if err != nil {
+			continue // no replica of the meta shard
+		}
+		for _, n := range c.nodes {
+			if n.reachable() && !bytes.Equal(n.known.Encode(), held) {
+				return fmt.Errorf("%v uses a cluster map of epoch %d that is not the one the meta shard holds on %v", n.id, n.known.Epoch, holder.id)
+			}
+		}
+	}
+	return nil
 }
 
 // compare hands the checksums of all replicas to the witness.

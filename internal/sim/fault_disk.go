@@ -26,13 +26,21 @@ var diskFaults = []faultKind{
 			n.Start()
 		})
 	}},
-	{"failing-disk", 15 * time.Second, func(s *strike) {
+	{"failing-disk", 8 * time.Second, func(s *strike) {
 		n := s.victim()
 		if !n.up || s.expendable() <= 0 {
 			return
 		}
 		s.tell("syncs of %v fail", n.id)
 		n.disk.fault, n.disk.suspect = diskBroken, true
+		// The node must be gone by then. If it went on as if nothing had happened, this shows what it rests on.
+		life := n.life
+		s.later(100*time.Millisecond, 3*time.Second, func() {
+			if n.up && n.life == life {
+				n.Crash()
+				n.Start()
+			}
+		})
 	}},
 	{"corrupt-log", 10 * time.Second, func(s *strike) {
 		n := s.victim()

@@ -60,6 +60,10 @@ var networkFaults = []faultKind{
 		s.network.now.Duplicate = 0.1 * s.rng.Float64()
 		s.later(time.Second, 6*time.Second, func() { s.network.now.Duplicate = s.network.normal.Duplicate })
 	}},
+	{"corrupt-snapshots", 2 * time.Second, func(s *strike) {
+		s.network.now.Corrupt = 0.5 * s.rng.Float64()
+		s.later(time.Second, 10*time.Second, func() { s.network.now.Corrupt = s.network.normal.Corrupt })
+	}},
 	{"delays", 5 * time.Second, func(s *strike) {
 		now := &s.network.now
 		now.Slow, now.SlowDelay = 0.3*s.rng.Float64(), between(s.rng, 10*time.Millisecond, 10*time.Second)

@@ -73,9 +73,13 @@ var processFaults = []faultKind{
 	{"move-address", 3 * time.Second, func(s *strike) { s.moveAddress(s.anyone()) }},
 }
 
-// revive starts a node again after a while.
+// revive starts a node again after a while, or so soon that what others sent to its earlier life still arrives.
 func (s *strike) revive(n *Node) {
-	s.later(10*time.Millisecond, 4*time.Second, n.Start)
+	if chance(s.rng, 0.3) {
+		s.later(time.Millisecond, 20*time.Millisecond, n.Start)
+		return
+	}
+	s.later(20*time.Millisecond, 4*time.Second, n.Start)
 }
 
 // crashLoop starts a node and lets it fail again, a few times.

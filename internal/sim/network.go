@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -51,6 +52,9 @@ func (w *network) link(from, to katakv.NodeID) *link {
 // send delivers a message later, perhaps. It goes through its encoding, as in a real cluster. Raft's messages may
 // come twice and out of order; the transport promises that others do not.
 func (w *network) send(from, to katakv.NodeID, m wire.Message) {
+	if c, ok := m.(*wire.SnapshotChunk); ok && len(c.Data) > 0 && chance(w.rng, w.now.Corrupt) {
+		m = w.corrupted(c)
+	}
 	payload := wire.Append(nil, m)
 	// A connection loses nothing in the middle: a snapshot's stream is lost whole or not at all.
 	if c, within := m.(*wire.SnapshotChunk); !(within && c.Sequence > 0) && chance(w.rng, w.now.Drop) {
@@ -61,6 +65,16 @@ func (w *network) send(from, to katakv.NodeID, m wire.Message) {
 	if raft && chance(w.rng, w.now.Duplicate) {
 		w.deliver(from, to, payload, m.Class(), false)
 	}
+}
+
+// corrupted returns a chunk with one bit flipped, as a bad disk or memory at its sender's would leave it.
+func (w *network) corrupted(c *wire.SnapshotChunk) *wire.SnapshotChunk {
+	flipped := *c
+	flipped.Data = bytes.Clone(c.Data)
+	at := w.rng.IntN(8 * len(flipped.Data))
+	flipped.Data[at/8] ^= 1 << (at % 8)
+	w.cluster.tell("a bit flips in chunk %d of a snapshot of %v", c.Sequence, c.Shard)
+	return &flipped
 }
 
 func (w *network) deliver(from, to katakv.NodeID, payload []byte, class wire.Class, ordered bool) {

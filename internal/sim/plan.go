@@ -59,7 +59,7 @@ func drawOptions(rng *rand.Rand) Options {
 		Nodes:         pick(rng, 3, 3, 3, 3, 3, 4, 5, 5, 7),
 		Shards:        pick(rng, 1, 1, 2, 2, 3, 4, 6, 8, 16),
 		Timeout:       between(rng, 300*time.Millisecond, 4*time.Second),
-		WindowBytes:   1 << (10 + rng.IntN(12)),
+		WindowBytes:   pick(rng, 1<<10, 1<<10, 1<<10, 1<<14, 1<<16, 1<<21),
 		SegmentBytes:  1 << (12 + rng.IntN(6)),
 		ChunkBytes:    1 << (8 + rng.IntN(8)),
 		FlushInterval: between(rng, 100*time.Millisecond, 6*time.Second),

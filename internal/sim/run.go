@@ -132,7 +132,10 @@ func (r *run) recovers() error {
 	if err := r.RunUntil(maxPatience, r.clients.Idle); err != nil {
 		return err
 	}
-	return r.AwaitConvergence(convergeTime)
+	if err := r.AwaitConvergence(convergeTime); err != nil {
+		return err
+	}
+	return r.AwaitMap(acceptTime)
 }
 
 // judge reads everything once more and judges the history.
