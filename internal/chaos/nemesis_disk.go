@@ -12,23 +12,7 @@ import (
 )
 
 // cutPowerOfOne takes the power from a random node for a while.
-func cutPowerOfOne(ctx context.Context, h *hand) error {
-	n := h.anyNode()
-	if n == nil {
-		return h.startAll(ctx)
-	}
-	if err := h.cutPower(n); err != nil {
-		return err
-	}
-	h.sleep(ctx, 0.05, 2)
-	if err := h.start(n); err != nil {
-		return err
-	}
-	if h.chance(70) {
-		h.awaitReady(ctx, n)
-	}
-	return nil
-}
+func cutPowerOfOne(ctx context.Context, h *hand) error { return h.fellOne(ctx, h.cutPower, 2, 70) }
 
 // cutPowerOfAll takes the power from all nodes at once.
 func cutPowerOfAll(ctx context.Context, h *hand) error {

@@ -5,22 +5,32 @@ import (
 	"time"
 
 	"github.com/katakv/katakv/internal/clock"
+	"github.com/katakv/katakv/internal/localcluster"
 )
 
 // killOne kills a random node and starts it again.
-func killOne(ctx context.Context, h *hand) error {
+func killOne(ctx context.Context, h *hand) error { return h.fellOne(ctx, h.kill, 2.5, 60) }
+
+// fellOne fells a random node and starts it again after at most so many seconds.
+func (h *hand) fellOne(ctx context.Context, fell func(*localcluster.Node) error, most float64, ready int) error {
 	n := h.anyNode()
 	if n == nil {
 		return h.startAll(ctx)
 	}
-	if err := h.kill(n); err != nil {
+	if err := fell(n); err != nil {
 		return err
 	}
-	h.sleep(ctx, 0.05, 2.5)
+	h.sleep(ctx, 0.05, most)
+	return h.restart(ctx, n, ready)
+}
+
+// restart starts a node that fell and, in so many of a hundred cases, waits until it is ready. In the others the next
+// one may fall before this one has caught up.
+func (h *hand) restart(ctx context.Context, n *localcluster.Node, ready int) error {
 	if err := h.start(n); err != nil {
 		return err
 	}
-	if h.chance(60) { // otherwise the next one may fall before this one has caught up
+	if h.chance(ready) {
 		h.awaitReady(ctx, n)
 	}
 	return nil
@@ -45,13 +55,7 @@ func killLeader(ctx context.Context, h *hand) error {
 		}
 	}
 	h.sleep(ctx, 0, 0.5)
-	if err := h.start(n); err != nil {
-		return err
-	}
-	if h.chance(75) {
-		h.awaitReady(ctx, n)
-	}
-	return nil
+	return h.restart(ctx, n, 75)
 }
 
 // killAll kills all nodes at once and starts them again.

@@ -16,9 +16,6 @@ type nameChange struct {
 	replaces bool
 }
 
-// touches reports whether it changes dir.
-func (c *nameChange) touches(dir *node) bool { return c.dir == dir || c.from == dir }
-
 // creates reports whether it only adds a name.
 func (c *nameChange) creates() bool { return c.node != nil && c.from == nil && !c.replaces }
 

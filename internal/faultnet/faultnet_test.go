@@ -204,6 +204,16 @@ func try(n *faultnet.Network, from, to int, within time.Duration) error {
 	return say(conn, within)
 }
 
+// talk returns a connection that something was said over. It is closed when the test ends.
+func talk(t *testing.T, n *faultnet.Network, from, to int) net.Conn {
+	t.Helper()
+	conn, err := dial(n, from, to, soon)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	must(t, say(conn, soon))
+	return conn
+}
+
 // wantReach checks who reaches whom: every pair that is not listed does.
 func wantReach(t *testing.T, n *faultnet.Network, cut ...[2]int) {
 	t.Helper()
@@ -319,10 +329,7 @@ func hears(t *testing.T, from, to int, addr netip.Addr) bool {
 
 func TestCutIsSilent(t *testing.T) {
 	n := network(t, faultnet.Options{Nodes: 2})
-	conn, err := dial(n, 1, 2, soon)
-	must(t, err)
-	defer conn.Close()
-	must(t, say(conn, soon))
+	conn := talk(t, n, 1, 2)
 	must(t, n.Isolate(1))
 	var timeout net.Error
 	if err := say(conn, never); !errors.As(err, &timeout) || !timeout.Timeout() {
@@ -341,10 +348,7 @@ func deadline(conn net.Conn) net.Conn {
 
 func TestReject(t *testing.T) {
 	kinds(t, func(t *testing.T, n *faultnet.Network) {
-		conn, err := dial(n, 1, 2, soon)
-		must(t, err)
-		defer conn.Close()
-		must(t, say(conn, soon))
+		conn := talk(t, n, 1, 2)
 		must(t, n.Reject(2, 1))
 		if err := say(conn, soon); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the open connection: got %v, want a reset", err)
@@ -398,10 +402,7 @@ func TestLinks(t *testing.T) {
 		t.Skip("takes long: left out by -short")
 	}
 	n := network(t, faultnet.Options{Nodes: 2, Switched: true})
-	conn, err := dial(n, 1, 2, soon)
-	must(t, err)
-	defer conn.Close()
-	must(t, say(conn, soon))
+	conn := talk(t, n, 1, 2)
 	roundTrip := func() time.Duration {
 		start := time.Now()
 		must(t, say(conn, soon))
@@ -462,9 +463,7 @@ func transfer(t *testing.T, n *faultnet.Network, from, to, count int) {
 
 func TestRoundTrips(t *testing.T) {
 	kinds(t, func(t *testing.T, n *faultnet.Network) {
-		conn, err := dial(n, 1, 2, soon)
-		must(t, err)
-		defer conn.Close()
+		conn := talk(t, n, 1, 2)
 		const count = 2000
 		start := time.Now()
 		for range count {

@@ -1,11 +1,13 @@
 package pebble_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,11 +184,11 @@ func (r *runner) fault(rng *rand.Rand) error {
 		work = work[1:]
 	}
 	if err == nil && !dead && closed(broken) {
-		if _, dead = r.guard(waitForFatal); !dead {
+		if err, dead = r.guard(waitForFatal); !dead {
 			return errors.New("a write or sync failed, and the engine went on")
 		}
 	}
-	if err != nil && !errors.Is(err, errDisk) {
+	if err != nil && !tellsOfDisk(err) {
 		return err
 	}
 	if dead {
@@ -232,20 +234,24 @@ func (r *runner) faultyStep(s step) (err error, dead bool) {
 	return err, dead
 }
 
-// guard runs f, which never returns when the engine parks its goroutine after a fatal error.
+// tellsOfDisk goes by the text: it is all that Pebble keeps of an error that it gives to its logger's Fatalf.
+func tellsOfDisk(err error) bool { return strings.Contains(err.Error(), errDisk.Error()) }
+
+// guard runs f, which never returns when the engine parks its goroutine after a fatal error. A fatal error is returned,
+// as one that f returns is.
 func (r *runner) guard(f func() error) (err error, dead bool) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
 		select {
-		case <-r.fatal: // at the same moment
-			return err, true
+		case fatal := <-r.fatal: // at the same moment
+			return cmp.Or(err, fatal), true
 		default:
 			return err, false
 		}
-	case <-r.fatal:
-		return nil, true
+	case err := <-r.fatal:
+		return err, true
 	case <-time.After(time.Minute):
 		return errors.New("the engine hangs"), false
 	}
