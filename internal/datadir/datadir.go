@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/katakv/katakv"
@@ -44,17 +45,20 @@ func (id *Identity) Empty() bool { return id.Node == 0 }
 // Dir is an open data directory.
 type Dir struct {
 	path     string
+	sync     func(*os.File) error // makes a file or directory durable; tests let it fail
 	lock     *os.File
 	identity Identity
 }
 
 // Open takes the directory at path for this process alone, creating it when absent. It fails when another
 // process has it, when its format is not ours, or when a marker says that its disk failed.
-func Open(path string) (*Dir, error) {
+func Open(path string) (*Dir, error) { return open(path, (*os.File).Sync) }
+
+func open(path string, sync func(*os.File) error) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	d := &Dir{path: path}
+	d := &Dir{path: path, sync: sync}
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
@@ -81,16 +85,10 @@ func (d *Dir) acquire() error {
 }
 
 func (d *Dir) check() error {
-	reason, err := os.ReadFile(d.file(failedName))
-	if err == nil {
-		return fmt.Errorf("this node stopped because its disk failed (%s), so what %s holds can no longer be "+
-			"believed: move the directory away and let the node rejoin the cluster as a new one on a sound disk",
-			reason, d.path)
+	if err := d.checkMarker(); err != nil {
+		return err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read marker of a failed disk: %w", err)
-	}
-	err = readJSON(d.file(identityName), &d.identity)
+	err := readJSON(d.file(identityName), &d.identity)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.checkEmpty()
 	}
@@ -102,6 +100,24 @@ func (d *Dir) check() error {
 			d.path, d.identity.Format, formatVersion)
 	}
 	return nil
+}
+
+// checkMarker refuses a directory with a marker, whatever stands in it: the disk that failed may have kept the
+// file and lost its text.
+func (d *Dir) checkMarker() error {
+	text, err := os.ReadFile(d.file(failedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	reason := strings.TrimSpace(string(text))
+	if err != nil {
+		reason = err.Error()
+	} else if reason == "" {
+		reason = "it did not keep the reason either"
+	}
+	return fmt.Errorf("this node stopped because its disk failed (%s), so what %s holds can no longer be "+
+		"believed: move the directory away and let the node rejoin the cluster as a new one on a sound disk",
+		reason, d.path)
 }
 
 // checkEmpty refuses a directory without identity that holds something else: it may be someone's data.
@@ -149,7 +165,7 @@ func (d *Dir) Identity() Identity { return d.identity }
 // SetIdentity makes id durable. It is the last step of whatever changes the identity.
 func (d *Dir) SetIdentity(id Identity) error {
 	id.Format = formatVersion
-	if err := writeJSON(d.path, identityName, id); err != nil {
+	if err := d.writeJSON(identityName, id); err != nil {
 		return err
 	}
 	d.identity = id
@@ -180,12 +196,23 @@ func (d *Dir) Map() (*placement.Map, error) {
 }
 
 // SetMap caches a cluster map, durably.
-func (d *Dir) SetMap(m *placement.Map) error { return replaceFile(d.path, mapName, m.Encode()) }
+func (d *Dir) SetMap(m *placement.Map) error { return d.replaceFile(mapName, m.Encode()) }
 
-// Fail leaves the marker that keeps this directory from being used again. It does what it can: the disk that
-// failed may be the one it writes to.
+// Fail leaves the marker that keeps this directory from being used again. The name is the marker, and the reason in
+// it, one line for each call, is for people: so the file is made in place, not swapped in behind a sync, which is
+// just what may fail here. In the page cache alone it guards against what the page cache makes believe; once that
+// is gone, after a reboot, the disk shows what it really holds. The syncs are tried all the same, each whatever became
+// of the one before. An error wraps what went wrong with them; the marker may be there nevertheless.
 func (d *Dir) Fail(reason error) error {
-	return replaceFile(d.path, failedName, []byte(reason.Error()))
+	f, err := os.OpenFile(d.file(failedName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("mark data directory as failed: %w", err)
+	}
+	_, err = fmt.Fprintln(f, reason)
+	if err := errors.Join(err, d.sync(f), f.Close(), d.syncDir(d.path)); err != nil {
+		return fmt.Errorf("mark data directory as failed: %s is there, but not surely on the disk: %w", f.Name(), err)
+	}
+	return nil
 }
 
 // Space returns the free and total bytes of the file system under the directory.
@@ -216,27 +243,27 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-func writeJSON(dir, name string, value any) error {
+func (d *Dir) writeJSON(name string, value any) error {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	return replaceFile(dir, name, append(data, '\n'))
+	return d.replaceFile(name, append(data, '\n'))
 }
 
 // temporary is the suffix of a file that is being written.
 const temporary = ".new"
 
 // replaceFile swaps in new contents: after a crash the file holds the old ones or the new ones, whole.
-func replaceFile(dir, name string, data []byte) error {
-	path := filepath.Join(dir, name)
+func (d *Dir) replaceFile(name string, data []byte) error {
+	path := d.file(name)
 	f, err := os.OpenFile(path+temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Sync()
+		err = d.sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
@@ -244,15 +271,15 @@ func replaceFile(dir, name string, data []byte) error {
 	if err := os.Rename(path+temporary, path); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
-	return syncDir(dir)
+	return d.syncDir(d.path)
 }
 
-func syncDir(dir string) error {
+func (d *Dir) syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(d.sync(f), f.Close()); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil

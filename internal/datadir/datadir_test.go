@@ -77,6 +77,14 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "fdatasync: input/output error"},
+		{"a marker without its text", func(t *testing.T, path string) {
+			writeFile(t, filepath.Join(path, "FAILED"), "")
+		}, "rejoin the cluster as a new one"},
+		{"a marker that cannot be read", func(t *testing.T, path string) {
+			if err := os.Mkdir(filepath.Join(path, "FAILED"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "rejoin the cluster as a new one"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

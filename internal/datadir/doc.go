@@ -4,7 +4,7 @@
 //	LOCK            held while a process uses the directory
 //	IDENTITY        cluster, node, number of cores, boots so far; JSON, replaced atomically
 //	MAP             the last cluster map this node has seen; JSON, replaced atomically
-//	FAILED          why the node stopped believing its disk; its presence keeps the node from starting
+//	FAILED          why the node stopped believing its disk; its presence, even empty, keeps the node from starting
 //	log-N/          the Raft log of core N (raftlog)
 //	state/          the state engine (engine/pebble)
 //
