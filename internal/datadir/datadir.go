@@ -1,12 +1,12 @@
 package datadir
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -18,29 +18,12 @@ const (
 	lockName     = "LOCK"
 	identityName = "IDENTITY"
 	mapName      = "MAP"
+	stateName    = "state"
 	failedName   = "FAILED"
 
 	// fsckName is in the root of every fresh ext file system: a disk of its own may be the data directory.
 	fsckName = "lost+found"
-
-	// formatVersion is the version of the directory's layout; another one is refused.
-	formatVersion = 1
 )
-
-// Identity says whose directory this is. The zero value belongs to no cluster.
-type Identity struct {
-	Format  int              `json:"format"`
-	Cluster katakv.ClusterID `json:"cluster,string"`
-	Node    katakv.NodeID    `json:"node"`
-	Cores   int              `json:"cores"`
-	// Active is false between the two steps of a bootstrap: the node knows its place, but not yet that every
-	// other node does. It must not take part before.
-	Active bool          `json:"active"`
-	Boot   katakv.BootID `json:"boot"`
-}
-
-// Empty reports whether the directory belongs to no cluster.
-func (id *Identity) Empty() bool { return id.Node == 0 }
 
 // Dir is an open data directory.
 type Dir struct {
@@ -51,7 +34,8 @@ type Dir struct {
 }
 
 // Open takes the directory at path for this process alone, creating it when absent. It fails when another
-// process has it, when its format is not ours, or when a marker says that its disk failed.
+// process has it, when its format is not ours, when its identity is damaged or missing beside data, or when a marker
+// says that its disk failed. It changes nothing that is there.
 func Open(path string) (*Dir, error) { return open(path, (*os.File).Sync) }
 
 func open(path string, sync func(*os.File) error) (*Dir, error) {
@@ -88,17 +72,26 @@ func (d *Dir) check() error {
 	if err := d.checkMarker(); err != nil {
 		return err
 	}
-	err := readJSON(d.file(identityName), &d.identity)
+	data, err := os.ReadFile(d.file(identityName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.checkEmpty()
+		return d.checkEmpty(false)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("read identity: %w", err)
 	}
-	if d.identity.Format != formatVersion {
-		return fmt.Errorf("data directory %s has format %d, this program reads %d: use the program that wrote it",
-			d.path, d.identity.Format, formatVersion)
+	id, err := decodeIdentity(data)
+	var format formatError
+	if errors.As(err, &format) {
+		return fmt.Errorf("data directory %s %w", d.path, err)
 	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged (%w), so nobody knows which node this is: move the directory away and let "+
+			"the node rejoin the cluster as a new one", d.file(identityName), err)
+	}
+	if id.Stage == preparing {
+		return d.checkEmpty(true)
+	}
+	d.identity = id
 	return nil
 }
 
@@ -120,32 +113,36 @@ func (d *Dir) checkMarker() error {
 		reason, d.path)
 }
 
-// checkEmpty refuses a directory without identity that holds something else: it may be someone's data.
-// Leftovers of a bootstrap that was cut off are ours and are removed.
-func (d *Dir) checkEmpty() error {
+// checkEmpty refuses a directory of no cluster that holds something all the same: it may be somebody else's, or
+// a node's that lost its identity, which must never pass for a new one. Only what a bootstrap that was cut off had begun
+// may be there, and only beside an identity that says so; Prepare removes it.
+func (d *Dir) checkEmpty(begun bool) error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		return fmt.Errorf("read data directory: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != lockName && e.Name() != fsckName && !ours(e.Name()) {
+		switch name := e.Name(); {
+		case name == lockName, name == fsckName, name == identityName, name == identityName+temporary:
+		case begun && slices.Contains(initialNames, name):
+		case ours(name):
+			return fmt.Errorf("data directory %s holds %q and no valid %s, so nobody knows which node it was: put that "+
+				"file back, or move the directory away and let the node rejoin the cluster as a new one",
+				d.path, name, identityName)
+		default:
 			return fmt.Errorf("data directory %s holds %q and no %s: it is not KataKV's; choose an empty one",
-				d.path, e.Name(), identityName)
-		}
-	}
-	for _, e := range entries {
-		if ours(e.Name()) {
-			if err := os.RemoveAll(d.file(e.Name())); err != nil {
-				return fmt.Errorf("remove leftover of an unfinished bootstrap: %w", err)
-			}
+				d.path, name, identityName)
 		}
 	}
 	return nil
 }
 
+// initialNames are what a bootstrap writes before the directory belongs to a cluster.
+var initialNames = []string{stateName, mapName, mapName + temporary}
+
 func ours(name string) bool {
 	matched, _ := filepath.Match("log-*", name)
-	return matched || name == "state" || name == mapName || name == mapName+temporary || name == identityName+temporary
+	return matched || slices.Contains(initialNames, name)
 }
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
@@ -157,19 +154,45 @@ func (d *Dir) Path() string { return d.path }
 func (d *Dir) LogPath(i int) string { return d.file(fmt.Sprintf("log-%d", i)) }
 
 // StatePath returns where the state engine lives.
-func (d *Dir) StatePath() string { return d.file("state") }
+func (d *Dir) StatePath() string { return d.file(stateName) }
 
 // Identity returns whose directory this is.
 func (d *Dir) Identity() Identity { return d.identity }
 
-// SetIdentity makes id durable. It is the last step of whatever changes the identity.
-func (d *Dir) SetIdentity(id Identity) error {
-	id.Format = formatVersion
-	if err := d.writeJSON(identityName, id); err != nil {
+// Prepare begins to make the directory that of id, durably, and removes what an earlier attempt had begun. It belongs
+// to no cluster still: until SetIdentity says more, whatever is written now counts for nothing after a restart.
+func (d *Dir) Prepare(id Identity) error {
+	if !d.identity.Empty() {
+		return fmt.Errorf("data directory %s is that of node %v already", d.path, d.identity.Node)
+	}
+	id.Stage = preparing
+	if _, err := d.writeIdentity(id); err != nil {
 		return err
 	}
-	d.identity = id
-	return nil
+	for _, name := range initialNames {
+		if err := os.RemoveAll(d.file(name)); err != nil {
+			return fmt.Errorf("remove what an unfinished bootstrap left: %w", err)
+		}
+	}
+	return d.syncDir(d.path)
+}
+
+// SetIdentity makes id durable. It is the last step of whatever changes the identity.
+func (d *Dir) SetIdentity(id Identity) error {
+	id, err := d.writeIdentity(id)
+	if err == nil {
+		d.identity = id
+	}
+	return err
+}
+
+func (d *Dir) writeIdentity(id Identity) (Identity, error) {
+	id.Format = formatVersion
+	data, err := id.encode()
+	if err != nil {
+		return id, fmt.Errorf("encode %s: %w", identityName, err)
+	}
+	return id, d.replaceFile(identityName, data)
 }
 
 // NextBoot counts a start, durably, and returns its number.
@@ -179,8 +202,11 @@ func (d *Dir) NextBoot() (katakv.BootID, error) {
 	return id.Boot, d.SetIdentity(id)
 }
 
-// Map returns the cached cluster map, or nil when there is none.
+// Map returns the cached cluster map, or nil when there is none or the directory belongs to no cluster.
 func (d *Dir) Map() (*placement.Map, error) {
+	if d.identity.Empty() {
+		return nil, nil
+	}
 	data, err := os.ReadFile(d.file(mapName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -230,25 +256,6 @@ func (d *Dir) Close() error {
 		return fmt.Errorf("release data directory: %w", err)
 	}
 	return nil
-}
-
-func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("decode %s: %w", path, err)
-	}
-	return nil
-}
-
-func (d *Dir) writeJSON(name string, value any) error {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", name, err)
-	}
-	return d.replaceFile(name, append(data, '\n'))
 }
 
 // temporary is the suffix of a file that is being written.
