@@ -39,17 +39,55 @@ type Dir struct {
 func Open(path string) (*Dir, error) { return open(path, (*os.File).Sync) }
 
 func open(path string, sync func(*os.File) error) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	d := &Dir{path: path, sync: sync}
+	created, err := d.create()
+	if err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	d := &Dir{path: path, sync: sync}
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
-	if err := d.check(); err != nil {
+	err = d.check()
+	if err == nil && !created && d.identity.Empty() {
+		err = d.syncParent()
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// create makes the directory and those above it, as far as they are absent, and makes their names durable: a node
+// whose whole directory is gone after a power cut would have forgotten its votes.
+func (d *Dir) create() (created bool, err error) {
+	var parents []string
+	for dir := filepath.Clean(d.path); ; {
+		_, err := os.Stat(dir)
+		parent := filepath.Dir(dir)
+		if parent == dir || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, parent)
+		dir = parent
+	}
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return false, err
+	}
+	for _, parent := range parents {
+		if err := d.syncDir(parent); err != nil {
+			return false, err
+		}
+	}
+	return len(parents) > 0, nil
+}
+
+// syncParent makes the name of a directory durable that is no node's yet: the start that created it may have been cut
+// off before it could. A parent that may not be read is left to whoever created the directory there.
+func (d *Dir) syncParent() error {
+	if err := d.syncDir(filepath.Dir(filepath.Clean(d.path))); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 func (d *Dir) acquire() error {
