@@ -1,12 +1,13 @@
 package datadir
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/katakv/katakv"
@@ -17,51 +18,76 @@ const (
 	lockName     = "LOCK"
 	identityName = "IDENTITY"
 	mapName      = "MAP"
+	stateName    = "state"
 	failedName   = "FAILED"
 
 	// fsckName is in the root of every fresh ext file system: a disk of its own may be the data directory.
 	fsckName = "lost+found"
-
-	// formatVersion is the version of the directory's layout; another one is refused.
-	formatVersion = 1
 )
-
-// Identity says whose directory this is. The zero value belongs to no cluster.
-type Identity struct {
-	Format  int              `json:"format"`
-	Cluster katakv.ClusterID `json:"cluster,string"`
-	Node    katakv.NodeID    `json:"node"`
-	Cores   int              `json:"cores"`
-	// Active is false between the two steps of a bootstrap: the node knows its place, but not yet that every
-	// other node does. It must not take part before.
-	Active bool          `json:"active"`
-	Boot   katakv.BootID `json:"boot"`
-}
-
-// Empty reports whether the directory belongs to no cluster.
-func (id *Identity) Empty() bool { return id.Node == 0 }
 
 // Dir is an open data directory.
 type Dir struct {
 	path     string
+	sync     func(*os.File) error // makes a file or directory durable; tests let it fail
 	lock     *os.File
 	identity Identity
 }
 
 // Open takes the directory at path for this process alone, creating it when absent. It fails when another
-// process has it, when its format is not ours, or when a marker says that its disk failed.
-func Open(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+// process has it, when its format is not ours, when its identity is damaged or missing beside data, or when a marker
+// says that its disk failed. It changes nothing that is there.
+func Open(path string) (*Dir, error) { return open(path, (*os.File).Sync) }
+
+func open(path string, sync func(*os.File) error) (*Dir, error) {
+	d := &Dir{path: path, sync: sync}
+	created, err := d.create()
+	if err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	d := &Dir{path: path}
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
-	if err := d.check(); err != nil {
+	err = d.check()
+	if err == nil && !created && d.identity.Empty() {
+		err = d.syncParent()
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// create makes the directory and those above it, as far as they are absent, and makes their names durable: a node
+// whose whole directory is gone after a power cut would have forgotten its votes.
+func (d *Dir) create() (created bool, err error) {
+	var parents []string
+	for dir := filepath.Clean(d.path); ; {
+		_, err := os.Stat(dir)
+		parent := filepath.Dir(dir)
+		if parent == dir || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, parent)
+		dir = parent
+	}
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return false, err
+	}
+	for _, parent := range parents {
+		if err := d.syncDir(parent); err != nil {
+			return false, err
+		}
+	}
+	return len(parents) > 0, nil
+}
+
+// syncParent makes the name of a directory durable that is no node's yet: the start that created it may have been cut
+// off before it could. A parent that may not be read is left to whoever created the directory there.
+func (d *Dir) syncParent() error {
+	if err := d.syncDir(filepath.Dir(filepath.Clean(d.path))); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 func (d *Dir) acquire() error {
@@ -81,55 +107,80 @@ func (d *Dir) acquire() error {
 }
 
 func (d *Dir) check() error {
-	reason, err := os.ReadFile(d.file(failedName))
-	if err == nil {
-		return fmt.Errorf("this node stopped because its disk failed (%s), so what %s holds can no longer be "+
-			"believed: move the directory away and let the node rejoin the cluster as a new one on a sound disk",
-			reason, d.path)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read marker of a failed disk: %w", err)
-	}
-	err = readJSON(d.file(identityName), &d.identity)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d.checkEmpty()
-	}
-	if err != nil {
+	if err := d.checkMarker(); err != nil {
 		return err
 	}
-	if d.identity.Format != formatVersion {
-		return fmt.Errorf("data directory %s has format %d, this program reads %d: use the program that wrote it",
-			d.path, d.identity.Format, formatVersion)
+	data, err := os.ReadFile(d.file(identityName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.checkEmpty(false)
 	}
+	if err != nil {
+		return fmt.Errorf("read identity: %w", err)
+	}
+	id, err := decodeIdentity(data)
+	var format formatError
+	if errors.As(err, &format) {
+		return fmt.Errorf("data directory %s %w", d.path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged (%w), so nobody knows which node this is: move the directory away and let "+
+			"the node rejoin the cluster as a new one", d.file(identityName), err)
+	}
+	if id.Stage == preparing {
+		return d.checkEmpty(true)
+	}
+	d.identity = id
 	return nil
 }
 
-// checkEmpty refuses a directory without identity that holds something else: it may be someone's data.
-// Leftovers of a bootstrap that was cut off are ours and are removed.
-func (d *Dir) checkEmpty() error {
+// checkMarker refuses a directory with a marker, whatever stands in it: the disk that failed may have kept the
+// file and lost its text.
+func (d *Dir) checkMarker() error {
+	text, err := os.ReadFile(d.file(failedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	reason := strings.TrimSpace(string(text))
+	if err != nil {
+		reason = err.Error()
+	} else if reason == "" {
+		reason = "it did not keep the reason either"
+	}
+	return fmt.Errorf("this node stopped because its disk failed (%s), so what %s holds can no longer be "+
+		"believed: move the directory away and let the node rejoin the cluster as a new one on a sound disk",
+		reason, d.path)
+}
+
+// checkEmpty refuses a directory of no cluster that holds something all the same: it may be somebody else's, or
+// a node's that lost its identity, which must never pass for a new one. Only what a bootstrap that was cut off had begun
+// may be there, and only beside an identity that says so; Prepare removes it.
+func (d *Dir) checkEmpty(begun bool) error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		return fmt.Errorf("read data directory: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != lockName && e.Name() != fsckName && !ours(e.Name()) {
+		switch name := e.Name(); {
+		case name == lockName, name == fsckName, name == identityName, name == identityName+temporary:
+		case begun && slices.Contains(initialNames, name):
+		case ours(name):
+			return fmt.Errorf("data directory %s holds %q and no valid %s, so nobody knows which node it was: put that "+
+				"file back, or move the directory away and let the node rejoin the cluster as a new one",
+				d.path, name, identityName)
+		default:
 			return fmt.Errorf("data directory %s holds %q and no %s: it is not KataKV's; choose an empty one",
-				d.path, e.Name(), identityName)
-		}
-	}
-	for _, e := range entries {
-		if ours(e.Name()) {
-			if err := os.RemoveAll(d.file(e.Name())); err != nil {
-				return fmt.Errorf("remove leftover of an unfinished bootstrap: %w", err)
-			}
+				d.path, name, identityName)
 		}
 	}
 	return nil
 }
 
+// initialNames are what a bootstrap writes before the directory belongs to a cluster.
+var initialNames = []string{stateName, mapName, mapName + temporary}
+
 func ours(name string) bool {
 	matched, _ := filepath.Match("log-*", name)
-	return matched || name == "state" || name == mapName || name == mapName+temporary || name == identityName+temporary
+	return matched || slices.Contains(initialNames, name)
 }
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
@@ -141,19 +192,45 @@ func (d *Dir) Path() string { return d.path }
 func (d *Dir) LogPath(i int) string { return d.file(fmt.Sprintf("log-%d", i)) }
 
 // StatePath returns where the state engine lives.
-func (d *Dir) StatePath() string { return d.file("state") }
+func (d *Dir) StatePath() string { return d.file(stateName) }
 
 // Identity returns whose directory this is.
 func (d *Dir) Identity() Identity { return d.identity }
 
-// SetIdentity makes id durable. It is the last step of whatever changes the identity.
-func (d *Dir) SetIdentity(id Identity) error {
-	id.Format = formatVersion
-	if err := writeJSON(d.path, identityName, id); err != nil {
+// Prepare begins to make the directory that of id, durably, and removes what an earlier attempt had begun. It belongs
+// to no cluster still: until SetIdentity says more, whatever is written now counts for nothing after a restart.
+func (d *Dir) Prepare(id Identity) error {
+	if !d.identity.Empty() {
+		return fmt.Errorf("data directory %s is that of node %v already", d.path, d.identity.Node)
+	}
+	id.Stage = preparing
+	if _, err := d.writeIdentity(id); err != nil {
 		return err
 	}
-	d.identity = id
-	return nil
+	for _, name := range initialNames {
+		if err := os.RemoveAll(d.file(name)); err != nil {
+			return fmt.Errorf("remove what an unfinished bootstrap left: %w", err)
+		}
+	}
+	return d.syncDir(d.path)
+}
+
+// SetIdentity makes id durable. It is the last step of whatever changes the identity.
+func (d *Dir) SetIdentity(id Identity) error {
+	id, err := d.writeIdentity(id)
+	if err == nil {
+		d.identity = id
+	}
+	return err
+}
+
+func (d *Dir) writeIdentity(id Identity) (Identity, error) {
+	id.Format = formatVersion
+	data, err := id.encode()
+	if err != nil {
+		return id, fmt.Errorf("encode %s: %w", identityName, err)
+	}
+	return id, d.replaceFile(identityName, data)
 }
 
 // NextBoot counts a start, durably, and returns its number.
@@ -163,8 +240,11 @@ func (d *Dir) NextBoot() (katakv.BootID, error) {
 	return id.Boot, d.SetIdentity(id)
 }
 
-// Map returns the cached cluster map, or nil when there is none.
+// Map returns the cached cluster map, or nil when there is none or the directory belongs to no cluster.
 func (d *Dir) Map() (*placement.Map, error) {
+	if d.identity.Empty() {
+		return nil, nil
+	}
 	data, err := os.ReadFile(d.file(mapName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -180,12 +260,23 @@ func (d *Dir) Map() (*placement.Map, error) {
 }
 
 // SetMap caches a cluster map, durably.
-func (d *Dir) SetMap(m *placement.Map) error { return replaceFile(d.path, mapName, m.Encode()) }
+func (d *Dir) SetMap(m *placement.Map) error { return d.replaceFile(mapName, m.Encode()) }
 
-// Fail leaves the marker that keeps this directory from being used again. It does what it can: the disk that
-// failed may be the one it writes to.
+// Fail leaves the marker that keeps this directory from being used again. The name is the marker, and the reason in
+// it, one line for each call, is for people: so the file is made in place, not swapped in behind a sync, which is
+// just what may fail here. In the page cache alone it guards against what the page cache makes believe; once that
+// is gone, after a reboot, the disk shows what it really holds. The syncs are tried all the same, each whatever became
+// of the one before. An error wraps what went wrong with them; the marker may be there nevertheless.
 func (d *Dir) Fail(reason error) error {
-	return replaceFile(d.path, failedName, []byte(reason.Error()))
+	f, err := os.OpenFile(d.file(failedName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("mark data directory as failed: %w", err)
+	}
+	_, err = fmt.Fprintln(f, reason)
+	if err := errors.Join(err, d.sync(f), f.Close(), d.syncDir(d.path)); err != nil {
+		return fmt.Errorf("mark data directory as failed: %s is there, but not surely on the disk: %w", f.Name(), err)
+	}
+	return nil
 }
 
 // Space returns the free and total bytes of the file system under the directory.
@@ -205,38 +296,19 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("decode %s: %w", path, err)
-	}
-	return nil
-}
-
-func writeJSON(dir, name string, value any) error {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", name, err)
-	}
-	return replaceFile(dir, name, append(data, '\n'))
-}
-
 // temporary is the suffix of a file that is being written.
 const temporary = ".new"
 
 // replaceFile swaps in new contents: after a crash the file holds the old ones or the new ones, whole.
-func replaceFile(dir, name string, data []byte) error {
-	path := filepath.Join(dir, name)
+func (d *Dir) replaceFile(name string, data []byte) error {
+	path := d.file(name)
 	f, err := os.OpenFile(path+temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Sync()
+		err = d.sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
@@ -244,15 +316,15 @@ func replaceFile(dir, name string, data []byte) error {
 	if err := os.Rename(path+temporary, path); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
-	return syncDir(dir)
+	return d.syncDir(d.path)
 }
 
-func syncDir(dir string) error {
+func (d *Dir) syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(d.sync(f), f.Close()); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/katakv/katakv/internal/placement"
 )
 
-// FuzzOpen opens a directory whose files hold any bytes. What is accepted is kept when it is written again, and boots
+// FuzzOpen opens a directory whose files hold any bytes; the first bit of which lets a checksum vouch for them. What is accepted is kept when it is written again, and boots
 // count upwards.
 func FuzzOpen(f *testing.F) {
 	source := f.TempDir()
@@ -18,7 +18,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := d.SetIdentity(datadir.Identity{Cluster: 5, Node: 2, Cores: 1}); err != nil {
+	if err := d.SetIdentity(datadir.Identity{Cluster: 5, Node: 2, Cores: 1, Stage: datadir.Prepared}); err != nil {
 		f.Fatal(err)
 	}
 	if _, err := d.NextBoot(); err != nil {
@@ -47,15 +47,19 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	for i := range names {
-		f.Add(uint8(i), files[i])
-		f.Add(uint8(i), []byte("null"))
-		f.Add(uint8(i), []byte(`{"format":1}`))
+		f.Add(uint8(2*i), files[i])
+		f.Add(uint8(2*i), []byte("null"))
+		f.Add(uint8(2*i), []byte(`{"format":1}`))
+		f.Add(uint8(2*i+1), []byte(`"format":2,"cluster":"5","node":2,"cores":3,"stage":"active","boot":18446744073709551615}`))
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		if which%2 == 1 {
+			data = []byte(seal(string(data)))
+		}
 		for i, name := range names {
 			content := files[i]
-			if int(which)%len(names) == i {
+			if int(which/2)%len(names) == i {
 				content = data
 			}
 			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {

@@ -42,7 +42,7 @@ func (n *Node) status() *wire.NodeStatus {
 	defer n.bootstrapMu.Unlock()
 	id := n.dir.Identity()
 	s := &wire.NodeStatus{
-		Cluster: id.Cluster, Node: id.Node, Empty: id.Empty(), Active: id.Active,
+		Cluster: id.Cluster, Node: id.Node, Empty: id.Empty(), Active: id.Active(),
 		Zone: n.cfg.Zone, Addresses: n.cfg.Advertised, Version: n.cfg.Version,
 	}
 	if m, err := n.dir.Map(); err == nil && m != nil {
@@ -68,7 +68,7 @@ func (n *Node) bootstrap(req *wire.BootstrapRequest) error {
 			id.Node, id.Cluster)
 	case req.Activate && id.Empty():
 		return errors.New("this node has not prepared: its data directory is empty")
-	case req.Activate && id.Active, !req.Activate && !id.Empty():
+	case req.Activate && id.Active(), !req.Activate && !id.Empty():
 		return nil
 	case req.Activate:
 		return n.activate()
@@ -78,8 +78,12 @@ func (n *Node) bootstrap(req *wire.BootstrapRequest) error {
 }
 
 // prepare writes the initial state of every replica that the map places here. The identity goes last: until it
-// is written the directory counts as empty.
+// is written the directory counts as empty, by a first identity that says so.
 func (n *Node) prepare(self katakv.NodeID, m *placement.Map) error {
+	id := datadir.Identity{Cluster: m.Cluster, Node: self, Cores: n.cfg.Cores, Stage: datadir.Prepared}
+	if err := n.dir.Prepare(id); err != nil {
+		return err
+	}
 	e, err := pebble.Open(n.dir.StatePath(), pebble.Options{Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("create the state engine: %w", err)
@@ -91,13 +95,13 @@ func (n *Node) prepare(self katakv.NodeID, m *placement.Map) error {
 	if err := n.dir.SetMap(m); err != nil {
 		return err
 	}
-	return n.dir.SetIdentity(datadir.Identity{Cluster: m.Cluster, Node: self, Cores: n.cfg.Cores})
+	return n.dir.SetIdentity(id)
 }
 
 // activate makes the prepared node take part.
 func (n *Node) activate() error {
 	id := n.dir.Identity()
-	id.Active = true
+	id.Stage = datadir.Active
 	if err := n.dir.SetIdentity(id); err != nil {
 		return err
 	}

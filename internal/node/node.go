@@ -109,7 +109,7 @@ func (n *Node) open() error {
 			n.dir.Path(), id.Cores, n.cfg.Cores, id.Cores)
 	}
 	n.transport = transport.New(n.transportConfig())
-	if id.Empty() || !id.Active {
+	if id.Empty() || !id.Active() {
 		return nil
 	}
 	return n.assemble()

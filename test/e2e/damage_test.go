@@ -132,6 +132,42 @@ func TestCorruptedLogByte(t *testing.T) {
 	sameChecksums(t, c)
 }
 
+// TestDamagedIdentity damages the file that says whose directory this is, and takes it away: the data beside it must
+// never pass for nothing.
+func TestDamagedIdentity(t *testing.T) {
+	t.Parallel()
+	c := start(t, localcluster.Options{Nodes: 1, Shards: 2})
+	victim := c.Nodes[0]
+	writeAll(t, victim.Plain, "kept ")
+	if err := victim.Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(victim.Data, "IDENTITY")
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cores := int64(bytes.Index(sound, []byte(`"cores": 1`)) + len(`"cores": `))
+	overwrite(t, path, cores, []byte("3"))
+	before := fileSums(t, victim.Data)
+	wantFailure(t, 1, "IDENTITY is damaged (its checksum does not match)", victim.Args()...)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	wantFailure(t, 1, "no valid IDENTITY", victim.Args()...)
+	if !sameFiles(before, fileSums(t, victim.Data)) {
+		t.Error("the starts that were refused have changed something")
+	}
+	if err := os.WriteFile(path, sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitReady(t, c)
+	readAll(t, victim.Plain, "kept ")
+}
+
 // TestTornLogTail cuts and smears what stands behind the last synced byte of a log: the node goes on.
 func TestTornLogTail(t *testing.T) {
 	t.Parallel()

@@ -91,8 +91,9 @@ func unavailable(t *testing.T, err error) {
 	t.Skip(err)
 }
 
-// TestFaultyDisk runs a node on a disk that stops to sync and forgets what it did not: the node must stop, and
-// nothing that was acknowledged may be missing when it is back. A disk that only hangs must not stop it.
+// TestFaultyDisk runs a node on a disk that stops to sync and forgets what it did not: the node must stop, and refuse
+// to start again even though not one sync of its marker went through. Somebody who takes the marker away all the same
+// finds nothing missing that was acknowledged. A disk that only hangs must not stop the node.
 func TestFaultyDisk(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -123,6 +124,12 @@ func TestFaultyDisk(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 	t.Logf("acknowledged %d writes; the disk: %+v; the node's last words: %s", len(written.acked), disk.Counters(), lastLine(faulty))
+	for range 2 {
+		wantFailure(t, 1, "let the node rejoin the cluster as a new one on a sound disk", faulty.Args()...)
+	}
+	if err := os.Remove(filepath.Join(faulty.Data, "FAILED")); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if err := faulty.Restart(); err != nil {
 			t.Fatal(err)
