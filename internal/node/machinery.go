@@ -82,7 +82,7 @@ func (n *Node) openEngine(m *machinery) error {
 			}
 		},
 		Fatal: func(err error) {
-			n.engineFailed.Store(true)
+			n.engineOnce.Do(func() { close(n.engineFailed) })
 			n.failDisk(fmt.Errorf("state engine: %w", err))
 		},
 	})

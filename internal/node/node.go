@@ -48,8 +48,9 @@ type Node struct {
 	gossipSoon atomic.Bool
 	readOnly   atomic.Bool // the disk is nearly full
 	failing    atomic.Bool
-	// engineFailed is set when the state engine reported a fatal error: it hangs from then on.
-	engineFailed atomic.Bool
+	// engineFailed is closed when the state engine reported a fatal error: whoever is in it never comes back.
+	engineFailed chan struct{}
+	engineOnce   sync.Once
 	// moved holds the peer addresses (NodeID to string) of nodes that told them themselves.
 	moved sync.Map
 
@@ -79,7 +80,9 @@ func Open(cfg Config) (*Node, error) {
 		inflight: semaphore.NewWeighted(int64(cfg.InflightBytes)),
 		group:    group.New(),
 		failed:   make(chan error, 1),
-		router:   router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
+
+		engineFailed: make(chan struct{}),
+		router:       router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
 	n.topology.Store(n.router.Topology())
 	n.senders = newSenders(n)
@@ -156,8 +159,25 @@ func (n *Node) failDisk(err error) {
 // what waits on them. Until Stop, requests are still sent on to other nodes. Without it the node would keep its
 // shards from taking writes for as long as its clients are being sent away.
 func (n *Node) GiveUp() {
-	if m := n.machinery.Load(); m != nil && !n.engineFailed.Load() {
-		n.abandon(m)
+	n.unlessEngineFails(func() {
+		if m := n.machinery.Load(); m != nil {
+			n.abandon(m)
+		}
+	})
+}
+
+// unlessEngineFails carries out work that may wait for the state engine, and stops waiting when that fails: then
+// goroutines that were in the engine never come back, and the process is to end without them. The log has all that was
+// acknowledged.
+func (n *Node) unlessEngineFails(work func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	select {
+	case <-done:
+	case <-n.engineFailed:
 	}
 }
 
@@ -167,13 +187,13 @@ func (n *Node) Stop() {
 }
 
 func (n *Node) stop() {
+	n.unlessEngineFails(n.stopAll)
+	n.transport.Stop()
+}
+
+// stopAll stops everything in the order in which one part serves another.
+func (n *Node) stopAll() {
 	m := n.machinery.Load()
-	if n.engineFailed.Load() {
-		// Goroutines that were in the engine never come back, so nothing is waited for: the process ends, and
-		// the log has all that was acknowledged.
-		n.transport.Stop()
-		return
-	}
 	if m != nil && !n.failing.Load() {
 		n.evacuate(m)
 	}

@@ -44,9 +44,11 @@ var diskFaults = []faultKind{
 	}},
 	{"corrupt-log", 10 * time.Second, func(s *strike) {
 		n := s.victim()
-		if !n.up || n.disk.fault != diskGood || s.expendable() <= 0 {
+		if !n.up || n.paused || n.writing || n.disk.fault != diskGood || s.expendable() <= 0 {
 			return
 		}
+		// Until a later batch says that it was synced, a damaged last batch cannot be told from a torn one.
+		n.tidy()
 		n.Crash()
 		n.disk.corrupt(s.rng)
 		s.revive(n)

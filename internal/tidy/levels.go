@@ -133,8 +133,8 @@ var osOwners = []string{
 
 // kernelOwners make system calls without touching processes or files: the clock reads CLOCK_BOOTTIME, the
 // admin interface reports the process's own resources, transport and server set options of sockets, and the
-// node tells a full disk from a broken one.
-var kernelOwners = []string{"internal/clock", "internal/admin", "internal/transport", "internal/server", "internal/node"}
+// node tells a full disk from a broken one, as its simulation does.
+var kernelOwners = []string{"internal/sim", "internal/clock", "internal/admin", "internal/transport", "internal/server", "internal/node"}
 
 // Owners is the table of dependencies. A third-party import without a line here is a finding; of the
 // standard library only the listed parts are owned.

@@ -57,6 +57,18 @@ func testIngestReplaces(t *testing.T, e engine.Engine) {
 	wantGet(t, e, "b2", "newer")
 }
 
+// Whoever stages a snapshot goes on to write meanwhile, also where the snapshot turns out to hold nothing.
+func testIngestReplacesWhatCameMeanwhile(t *testing.T, e engine.Engine) {
+	in := ingestion(t, e, span("a", "b"), span("m", "n"), span("x", "y"))
+	add(t, in, "m1", "new")
+	set(t, e, "a1", "came meanwhile", "m2", "came meanwhile", "x1", "came meanwhile")
+	finish(t, in)
+	wantContents(t, "after", e, "m1", "new")
+	d := durable(t, e)
+	wantContents(t, "durable after", d, "m1", "new")
+	closeView(t, d)
+}
+
 func testIngestNothing(t *testing.T, e engine.Engine) {
 	set(t, e, "a", "1", "b", "2", "c", "3")
 	finish(t, ingestion(t, e, span("a", "b"), span("c", "d")))

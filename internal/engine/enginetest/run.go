@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Snapshot", testSnapshot},
 		{"Durable", testDurable},
 		{"IngestReplaces", testIngestReplaces},
+		{"IngestReplacesWhatCameMeanwhile", testIngestReplacesWhatCameMeanwhile},
 		{"IngestNothing", testIngestNothing},
 		{"IngestAborted", testIngestAborted},
 		{"IngestRefuses", testIngestRefuses},

@@ -33,6 +33,9 @@ type ingestion struct {
 	spans  []engine.Span
 	// covered is the number of spans whose end is reached.
 	covered int
+	// bare are the spans among them without a record. Whether they need a table is decided in Commit: until then
+	// others may write there.
+	bare []engine.Span
 	// start is where the open table's range deletion begins. Valid while w is set.
 	start  []byte
 	w      *sstable.Writer
@@ -95,16 +98,8 @@ func (in *ingestion) coverUntil(at int) error {
 	for ; in.covered < at; in.covered++ {
 		span := in.spans[in.covered]
 		if in.w == nil {
-			empty, err := in.nothingIn(span)
-			if err != nil {
-				return err
-			}
-			if empty {
-				continue
-			}
-			if err := in.openTable(span.Start); err != nil {
-				return err
-			}
+			in.bare = append(in.bare, span)
+			continue
 		}
 		if err := in.closeTable(span.End); err != nil {
 			return err
@@ -113,8 +108,29 @@ func (in *ingestion) coverUntil(at int) error {
 	return nil
 }
 
-// nothingIn reports whether the engine holds nothing in span, so that no table is needed to delete it. Nobody
-// writes there while the ingestion runs.
+// clearBare writes a table of nothing but a range deletion for each span without a record in which there is
+// something to delete.
+func (in *ingestion) clearBare() error {
+	for _, span := range in.bare {
+		empty, err := in.nothingIn(span)
+		if err != nil {
+			return err
+		}
+		if empty {
+			continue
+		}
+		if err := in.openTable(span.Start); err != nil {
+			return err
+		}
+		if err := in.closeTable(span.End); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nothingIn reports whether the engine holds nothing in span, so that no table is needed to delete it. Nobody writes
+// there during Commit.
 func (in *ingestion) nothingIn(span engine.Span) (bool, error) {
 	empty := true
 	err := in.e.Scan(span, func(_, _ []byte) bool {
@@ -172,6 +188,9 @@ func (in *ingestion) Commit() error {
 // stage writes the tables that are still missing.
 func (in *ingestion) stage() error {
 	if err := in.coverUntil(len(in.spans)); err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
+	if err := in.clearBare(); err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}
 	return nil
