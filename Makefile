@@ -9,12 +9,13 @@ PKGS     ?= ./...
 ONLY     ?=
 SEED     ?= 1
 SEEDS    ?= 300
+HUNT     ?=
 BIN      := .bin
 LINT     := $(BIN)/golangci-lint
 GOFUMPT  := $(BIN)/gofumpt
 COMMANDS := $(wildcard cmd/*/)
 
-.PHONY: build check format vet lint test tidy race fuzz sim hunt bench tools figures clean
+.PHONY: build check format vet lint test tidy race fuzz sim hunt mutants chaos bench tools figures clean
 
 ## build: one static binary a command, in bin/
 build:
@@ -23,6 +24,7 @@ build:
 
 ## check: fastest first; under two minutes
 check: format vet tidy lint test
+	$(GO) run ./cmd/katasim run --quiet --seeds 50
 
 format: $(GOFUMPT)
 	@files=$$($(GOFUMPT) -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -51,11 +53,19 @@ fuzz:
 
 ## sim: the simulated cluster under faults, SEEDS seeds from SEED on
 sim:
-	KATAKV_SEED=$(SEED) KATAKV_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout=0 -run '^TestSurvivesFaults$$' ./internal/sim
+	$(GO) run ./cmd/katasim run --quiet --from $(SEED) --seeds $(SEEDS)
 
-## hunt: the same with fresh seeds until stopped; prints how to repeat those that fail
+## hunt: the same with fresh seeds for HUNT, or until stopped; failures and a ledger of simulated time go to .hunt/
 hunt:
-	tools/hunt
+	tools/hunt $(HUNT)
+
+## mutants: plant known bugs one by one and report which are found
+mutants:
+	$(GO) run ./cmd/katasim mutants
+
+## chaos: every scenario on real processes, two minutes each; some need the superuser
+chaos:
+	$(GO) run ./cmd/katakv chaos --report .chaos
 
 ## bench: benchmarks of PKGS at OLD and here, ten rounds in turn, then benchstat
 bench: $(BIN)/benchstat

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -37,7 +38,8 @@ var commands = []command{
 	{"run", "[flags]", "go through many seeds; the last line counts those that passed and failed", runSeeds},
 	{"replay", "SEED [flags]", "carry one seed out again and tell what happens", replay},
 	{"minimize", "SEED [flags]", "find a smaller plan that fails like a seed's", minimize},
-	{"mutants", "[flags] [NAME ...]", "plant known bugs one by one and report which are found, and how soon", mutants},
+	{"repeat", "[flags]", "carry seeds out in two processes of different settings and compare their traces", repeat},
+	{"mutants", "[flags]", "plant known bugs one by one and report which are found, and how soon", mutants},
 	{"faults", "", "list the kinds of fault", listFaults},
 }
 
@@ -62,12 +64,14 @@ var errFailed = errors.New("failed")
 // usageError is a fault of the command line; nothing was done.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func exitCode(err error, name string, stderr io.Writer) int {
 	var use usageError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.Is(err, errFailed):
 		return exitFailure

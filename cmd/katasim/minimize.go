@@ -70,12 +70,21 @@ func (m *minimizer) attempt(from, to changes) changes {
 }
 
 func (m *minimizer) plainer(c changes) changes {
-	to := c
-	to.severed = false
-	c = m.attempt(c, to)
-	to = c
-	to.pebble = "no"
-	return m.attempt(c, to)
+	p, err := c.plan(m.seed)
+	if err != nil {
+		return c
+	}
+	if p.Severed != sim.SeveredNot {
+		to := c
+		to.severed = false
+		c = m.attempt(c, to)
+	}
+	if p.Options.Pebble {
+		to := c
+		to.pebble = "no"
+		c = m.attempt(c, to)
+	}
+	return c
 }
 
 func (m *minimizer) fewerFaults(c changes) changes {

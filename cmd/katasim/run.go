@@ -23,8 +23,10 @@ type search struct {
 	quiet   bool
 	first   bool   // stop at the first failure
 	exe     string // whose workers; empty: this program's
-	ledger  string
-	commit  string
+	// processors is how many each worker uses; zero means one.
+	processors int
+	ledger     string
+	commit     string
 }
 
 // freshBits keep drawn seeds short enough to type.
@@ -82,7 +84,7 @@ func (s *search) report(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		return r.Error == "" || !s.first
 	})
-	t.print(stdout, time.Since(began))
+	t.report(stdout, time.Since(began))
 	if err == nil && s.ledger != "" {
 		err = t.enter(s.ledger, s.commit)
 	}

@@ -50,7 +50,7 @@ func (t *tally) add(r *record) {
 
 func (t *tally) simulated() time.Duration { return t.memory.simulated + t.pebble.simulated }
 
-func (t *tally) print(w io.Writer, took time.Duration) {
+func (t *tally) report(w io.Writer, took time.Duration) {
 	total := t.simulated()
 	if total == 0 {
 		return
@@ -58,14 +58,22 @@ func (t *tally) print(w io.Writer, took time.Duration) {
 	fmt.Fprintf(w, "simulated %.2f h in %v; %.1f operations acknowledged a second, %d faults, %d snapshots installed; %.0f %% of the time with at least %d operations a second\n",
 		total.Hours(), took.Round(time.Second), float64(t.acknowledged)/total.Seconds(), t.strikes, t.installs,
 		100*t.counted.Seconds()/total.Seconds(), minOperations)
-	t.memory.print(w, "memory")
-	t.pebble.print(w, "pebble")
+	t.memory.report(w, "memory")
+	t.pebble.report(w, "pebble")
 }
 
-func (s *share) print(w io.Writer, name string) {
+// speed returns how many times faster than real time the seeds were, on a core.
+func (s *share) speed() float64 {
+	if s.cpu == 0 {
+		return 0
+	}
+	return s.simulated.Seconds() / s.cpu.Seconds()
+}
+
+func (s *share) report(w io.Writer, name string) {
 	if s.seeds > 0 {
 		fmt.Fprintf(w, "%s: %d seeds, %.0f times real time on a core, %.0f ms of processor time a seed\n",
-			name, s.seeds, s.simulated.Seconds()/s.cpu.Seconds(), 1000*s.cpu.Seconds()/float64(s.seeds))
+			name, s.seeds, s.speed(), 1000*s.cpu.Seconds()/float64(s.seeds))
 	}
 }
 

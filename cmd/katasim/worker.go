@@ -146,7 +146,8 @@ func (q *seedQueue) take() (uint64, bool) {
 // worker runs one process until the seeds or the context end, or a seed ends it.
 func (s *search) worker(ctx context.Context, exe string, q *seedQueue, records chan<- *record, stderr io.Writer) {
 	cmd := exec.CommandContext(ctx, exe, append([]string{"run", "--worker"}, strings.Fields(s.flags())...)...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // one seed has one goroutine; more would measure the collector
+	// One seed has one goroutine; more processors would measure the collector.
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", max(1, s.processors)))
 	tail := &tailWriter{}
 	cmd.Stderr = tail
 	in, err := cmd.StdinPipe()

@@ -42,7 +42,12 @@ func TestDurabilityThatBreaks(t *testing.T) {
 	}{
 		{"vote not stored", func(d *check.Durability) error { return d.VoteGranted(m3, 2, 11) }, []string{"s1/r13", "term 2 to r11", "vote for r0"}},
 		{"term of the vote not stored", func(d *check.Durability) error { return d.VoteGranted(m2, 3, 11) }, []string{"term 3", "has term 2"}},
-		{"vote of an earlier term", func(d *check.Durability) error { return d.VoteGranted(m2, 1, 11) }, []string{"term 1", "has term 2"}},
+		{"vote of an earlier term for another", func(d *check.Durability) error {
+			if err := d.Synced(m2, check.Update{HardState: true, Term: 3}); err != nil {
+				return err
+			}
+			return d.VoteGranted(m2, 2, 13)
+		}, []string{"term 2 to r13", "has term 3"}},
 		{"vote for another", func(d *check.Durability) error { return d.VoteGranted(m2, 2, 13) }, []string{"to r13", "vote for r11"}},
 		{"candidate's term not stored", func(d *check.Durability) error { return d.VoteAsked(m1, 3) }, []string{"s1/r11", "term 3", "has term 2"}},
 		{"candidate voted for another", func(d *check.Durability) error { return d.VoteAsked(m2, 2) }, []string{"s1/r12", "vote for r11"}},

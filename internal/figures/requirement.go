@@ -1,5 +1,7 @@
 package figures
 
+import "slices"
+
 // Requirement is one bullet of an issue's "must show" list.
 type Requirement struct {
 	// ID names the requirement in the page and for `make figures ONLY=id`: issue number, dot, a word.
@@ -44,7 +46,7 @@ type Bound struct {
 
 // All returns every requirement, oldest issue first.
 func All() []Requirement {
-	return issue2()
+	return slices.Concat(issue2(), issue3())
 }
 
 // Complete reports whether every check names a test.
