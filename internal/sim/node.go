@@ -229,6 +229,10 @@ func (n *Node) wake() {
 			return
 		}
 		n.carry(fx)
+		if n.observeSoon {
+			n.observeSoon = false
+			n.cluster.witness.observe(n)
+		}
 	})
 }
 

@@ -138,10 +138,6 @@ func (w *witness) passed(n *Node, fx *core.Effects) {
 	for i := range fx.Completions {
 		w.completed(&fx.Completions[i])
 	}
-	if n.observeSoon {
-		n.observeSoon = false
-		w.observe(n)
-	}
 }
 
 // appended follows an update on its way to the log.
