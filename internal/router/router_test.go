@@ -211,6 +211,30 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 	wantError(t, b, 1, katakv.CodeUnknown)
 }
 
+// A refusal's hint of who leads carries no term and may be stale: it never takes the place of what a leader said, and
+// above all never makes a node believe, and tell everybody for ever, that it leads itself.
+func TestHintsFillGapsOnly(t *testing.T) {
+	h := newHarness(t)
+	refuse := func(hint katakv.NodeID) {
+		t.Helper()
+		h.start(router.Forward, set(h.key(2, 0)))
+		frames := h.router.Effects().Frames
+		if len(frames) != 1 || frames[0].To != 2 {
+			t.Fatalf("got %+v; want one forward to node 2", frames)
+		}
+		err := katakv.Errorf(katakv.CodeNotLeader, "ask there")
+		err.Leader = hint
+		h.router.ForwardReply(h.now, 2, &wire.ForwardReply{ID: frames[0].Message.(*wire.Forward).ID, Err: err})
+	}
+	for _, hint := range []katakv.NodeID{1, 3} {
+		refuse(hint)
+		if leading := h.router.Leading(); len(leading) != 1 || leading[0].Shard != 1 {
+			t.Fatalf("after a hint of node %v it claims to lead %+v; want shard 1 alone", hint, leading)
+		}
+		h.router.Effects()
+	}
+}
+
 func TestSplitOperationsAreJoined(t *testing.T) {
 	h := newHarness(t)
 	k1, k2, k1b := h.key(1, 0), h.key(2, 0), h.key(1, 1)
