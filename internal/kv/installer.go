@@ -67,17 +67,28 @@ func (in *Installer) Add(data []byte) error {
 	return nil
 }
 
+// Complete returns nil once the whole stream was taken and its checksum was right, and otherwise why that is not so.
+// Ask after the last chunk: what is not complete must be dropped, for Commit would fail when it is too late to ask for
+// another stream.
+func (in *Installer) Complete() error {
+	switch {
+	case in.failed != nil:
+		return in.failed
+	case !in.ended:
+		return fmt.Errorf("install snapshot of %v: the stream has no end", in.shard)
+	case in.meta == nil:
+		return fmt.Errorf("install snapshot of %v: it holds no meta record", in.shard)
+	}
+	return nil
+}
+
 // Commit replaces the replica's state by the stream, which must be complete. It is durable on return, and
 // returns the Meta, with this replica's id. An error means that nothing was changed.
 func (in *Installer) Commit() (Meta, error) {
-	switch {
-	case in.failed != nil:
+	if in.failed != nil {
 		return Meta{}, in.failed
-	case !in.ended:
-		in.failed = fmt.Errorf("install snapshot of %v: the stream has no end", in.shard)
-	case in.meta == nil:
-		in.failed = fmt.Errorf("install snapshot of %v: it holds no meta record", in.shard)
-	default:
+	}
+	if in.failed = in.Complete(); in.failed == nil {
 		if err := in.ingestion.Commit(); err != nil {
 			in.failed = fmt.Errorf("install snapshot of %v: %w", in.shard, err)
 		}

@@ -198,10 +198,17 @@ func TestInstallerStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range chunks(t, source, 50) {
+		// A receiver must know before it relies on Commit: found by a flipped bit that hid a stream's end.
+		if in.Complete() == nil {
+			t.Fatal("complete before its last chunk")
+		}
 		if err := in.Add(c); err != nil {
 			t.Fatal(err)
 		}
 		clear(c) // it was not kept
+	}
+	if err := in.Complete(); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := in.Commit(); err != nil {
 		t.Fatal(err)

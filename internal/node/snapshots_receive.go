@@ -170,6 +170,9 @@ func (r *receiver) assemble(m *machinery, in *incoming) (*kv.Installer, *raftpb.
 			return fail(err)
 		}
 		if c.Final {
+			if err := staged.Complete(); err != nil {
+				return fail(err)
+			}
 			return staged, message, c.Shard, nil
 		}
 		r.answer(in.key, &wire.SnapshotAck{Sequence: next + 1})

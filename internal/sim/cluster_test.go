@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/require"
 	"github.com/katakv/katakv/internal/router"
@@ -107,7 +108,7 @@ func TestLaggingNodeCatchesUpBySnapshot(t *testing.T) {
 	must(t, c.Run(5*time.Second))
 	clients.Stop()
 	must(t, c.RunUntil(5*time.Second, clients.Idle))
-	must(t, c.AwaitConvergence(20*time.Second))
+	must(t, c.AwaitConvergence(check.NewLiveness(5*time.Second, 20*time.Second)))
 	if c.Installs() == 0 {
 		t.Error("it caught up without a snapshot")
 	}

@@ -3,11 +3,14 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/kv"
+	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
 	"github.com/katakv/katakv/internal/slot"
 )
@@ -41,50 +44,55 @@ func (c *Cluster) allLed() bool {
 // probeInterval is how often a write is tried on a shard that has not taken one.
 const probeInterval = 200 * time.Millisecond
 
-// AwaitWrites lets time pass until every shard has accepted a write.
-func (c *Cluster) AwaitWrites(patience time.Duration) error {
-	rng := newRand(c.opts.Seed, "probes")
+// AwaitWrites lets time pass until every shard has accepted a write, or one is too late.
+func (c *Cluster) AwaitWrites(l *check.Liveness) error {
+	var shards []katakv.ShardID
 	m := c.nodes[0].known
-	left := len(m.Shards)
-	var missing []katakv.ShardID
 	for i := range m.Shards {
-		s := &m.Shards[i]
-		if s.Slots == nil {
+		if m.Shards[i].Slots != nil {
+			shards = append(shards, m.Shards[i].ID)
+		}
+	}
+	l.Healed(c.queue.now, shards)
+	left := len(shards)
+	rng := newRand(c.opts.Seed, "probes")
+	for _, id := range shards {
+		c.probe(rng, m.Shard(id), func() {
 			left--
-			continue
+			c.fail(l.Accepted(c.queue.now, id))
+		})
+	}
+	return c.RunUntil(acceptTime+probeInterval, func() bool {
+		c.fail(l.Check(c.queue.now))
+		return left == 0
+	})
+}
+
+// probe writes to a shard through any node, again and again until it is accepted.
+func (c *Cluster) probe(rng *rand.Rand, s *placement.Shard, accepted func()) {
+	key := []byte(keyWithin(*s.Slots))
+	done := false
+	var try func()
+	try = func() {
+		if done {
+			return
 		}
-		missing = append(missing, s.ID)
-		key := []byte(keyWithin(*s.Slots))
-		var try func()
-		done := false
-		try = func() {
-			if done {
-				return
-			}
-			c.after(probeInterval, kindProbe, uint64(s.ID), try)
-			n := c.anyNode(rng)
-			if n == nil {
-				return
-			}
-			b := &router.Batch{Calls: []router.Call{{Operation: command.Operation{
-				Kind: command.KindSet, Keys: [][]byte{key}, Values: [][]byte{{'x'}},
-			}}}}
-			n.Execute(b, func() {
-				if b.Calls[0].Reply.Kind == command.ReplyOK && !done {
-					done = true
-					left--
-				}
-			})
+		c.after(probeInterval, kindProbe, uint64(s.ID), try)
+		n := c.anyNode(rng)
+		if n == nil {
+			return
 		}
-		try()
+		b := &router.Batch{Calls: []router.Call{{Operation: command.Operation{
+			Kind: command.KindSet, Keys: [][]byte{key}, Values: [][]byte{{'x'}},
+		}}}}
+		n.Execute(b, func() {
+			if b.Calls[0].Reply.Kind == command.ReplyOK && !done {
+				done = true
+				accepted()
+			}
+		})
 	}
-	if err := c.RunUntil(patience, func() bool { return left == 0 }); err != nil {
-		return err
-	}
-	if left > 0 {
-		return fmt.Errorf("%d of shards %v accept no write within %v; replicas stand at %v", left, missing, patience, c.positions())
-	}
-	return nil
+	try()
 }
 
 // keyWithin returns a key of the slots that no client uses.
@@ -97,13 +105,23 @@ func keyWithin(slots slot.Range) string {
 }
 
 // AwaitConvergence lets time pass until all replicas that can be reached have applied the same index of their shard,
-// and then compares their contents.
-func (c *Cluster) AwaitConvergence(patience time.Duration) error {
-	if err := c.RunUntil(patience, c.converged); err != nil {
+// and then compares their contents. Nobody writes meanwhile.
+func (c *Cluster) AwaitConvergence(l *check.Liveness) error {
+	l.Quiet(c.queue.now)
+	err := c.RunUntil(convergeTime+probeInterval, func() bool {
+		together := c.converged()
+		for i := range c.nodes[0].known.Shards {
+			if id := c.nodes[0].known.Shards[i].ID; together {
+				c.fail(l.Converged(c.queue.now, id))
+			}
+		}
+		if err := l.Check(c.queue.now); err != nil {
+			c.fail(fmt.Errorf("%w; replicas stand at %v", err, c.positions()))
+		}
+		return together
+	})
+	if err != nil {
 		return err
-	}
-	if !c.converged() {
-		return fmt.Errorf("replicas are apart after %v: %v", patience, c.positions())
 	}
 	return c.compare()
 }
@@ -142,20 +160,51 @@ func (c *Cluster) converged() bool {
 	return c.allLed()
 }
 
-// AwaitMap lets time pass until every node that can be reached uses the cluster map that the meta shard holds.
-func (c *Cluster) AwaitMap(patience time.Duration) error {
+// AwaitAgreement lets time pass until every node that can be reached uses the cluster map that the meta shard holds,
+// and knows who leads each shard.
+func (c *Cluster) AwaitAgreement(patience time.Duration) error {
 	var apart error
-	same := func() bool {
-		apart = c.mapsApart()
+	agreed := func() bool {
+		if apart = c.mapsApart(); apart == nil {
+			apart = c.leadersApart()
+		}
 		return apart == nil
 	}
-	if same() {
+	if agreed() {
 		return nil
 	}
-	if err := c.RunUntil(patience, same); err != nil {
+	if err := c.RunUntil(patience, agreed); err != nil {
 		return err
 	}
 	return apart
+}
+
+// leadersApart says which node takes another one for a shard's leader than leads it, nil when none does.
+func (c *Cluster) leadersApart() error {
+	leads := make(map[katakv.ShardID]katakv.NodeID)
+	terms := make(map[katakv.ShardID]katakv.Term)
+	for _, n := range c.nodes {
+		if !n.up {
+			continue
+		}
+		for _, s := range n.core.Status() {
+			if s.Self && s.Term > terms[s.Shard] {
+				leads[s.Shard], terms[s.Shard] = n.id, s.Term
+			}
+		}
+	}
+	for _, n := range c.nodes {
+		if !n.reachable() {
+			continue
+		}
+		t := n.router.Topology()
+		for i := range t.Map.Shards {
+			if id := t.Map.Shards[i].ID; t.Leaders[i] != leads[id] {
+				return fmt.Errorf("%v takes %v for the leader of %v, which %v leads in term %d", n.id, t.Leaders[i], id, leads[id], terms[id])
+			}
+		}
+	}
+	return nil
 }
 
 // mapsApart says which node uses another map than the meta shard holds, nil when none does.

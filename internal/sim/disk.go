@@ -188,11 +188,13 @@ func (s *storage) leave(left *crashfs.FS, release func()) {
 	}
 }
 
-// corrupt inverts one bit of what is durable in the log.
-func (s *storage) corrupt(rng *rand.Rand) {
+// corrupt inverts one bit of what is durable in the log of a node that is down.
+func (n *Node) corrupt(rng *rand.Rand) {
+	s := n.disk
 	path, offset, ok := s.fs.FlipBit(rng, func(path string) bool { return strings.HasPrefix(path, logDir) })
 	if ok {
 		s.damaged = path
 		s.cluster.tell("a bit of %s flips at %d", path, offset)
+		s.cluster.witness.damaged(n, path, offset)
 	}
 }

@@ -37,6 +37,7 @@ var diskFaults = []faultKind{
 		life := n.life
 		s.later(100*time.Millisecond, 3*time.Second, func() {
 			if n.up && n.life == life {
+				n.disk.fault = diskGood
 				n.Crash()
 				n.Start()
 			}
@@ -50,7 +51,7 @@ var diskFaults = []faultKind{
 		// Until a later batch says that it was synced, a damaged last batch cannot be told from a torn one.
 		n.tidy()
 		n.Crash()
-		n.disk.corrupt(s.rng)
+		n.corrupt(s.rng)
 		s.revive(n)
 	}},
 }

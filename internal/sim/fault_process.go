@@ -75,7 +75,7 @@ var processFaults = []faultKind{
 
 // revive starts a node again after a while, or so soon that what others sent to its earlier life still arrives.
 func (s *strike) revive(n *Node) {
-	if chance(s.rng, 0.3) {
+	if chance(s.rng, 0.4) {
 		s.later(time.Millisecond, 20*time.Millisecond, n.Start)
 		return
 	}

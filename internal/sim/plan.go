@@ -48,18 +48,24 @@ func Draw(seed uint64) Plan {
 	p.Options.Seed = seed
 	p.Workload = drawWorkload(rng)
 	p.Faults = drawFaults(rng)
+	if p.Options.WindowBytes == smallestWindow && chance(rng, 0.4) {
+		p.Faults = append(p.Without("corrupt-snapshots").Faults, Fault{Name: "corrupt-snapshots", Mean: 4 * time.Second})
+	}
 	if p.Options.Replicas >= 3 && chance(rng, 0.25) {
 		p.Severed = pick(rng, SeveredAll, SeveredDeaf, SeveredMute, SeveredLink)
 	}
 	return p
 }
 
+// smallestWindow leaves a window next to nothing beyond what it must hold: whoever misses a second needs a snapshot.
+const smallestWindow = 1 << 10
+
 func drawOptions(rng *rand.Rand) Options {
 	o := Options{
 		Nodes:         pick(rng, 3, 3, 3, 3, 3, 4, 5, 5, 7),
 		Shards:        pick(rng, 1, 1, 2, 2, 3, 4, 6, 8, 16),
 		Timeout:       between(rng, 300*time.Millisecond, 4*time.Second),
-		WindowBytes:   pick(rng, 1<<10, 1<<10, 1<<10, 1<<14, 1<<16, 1<<21),
+		WindowBytes:   pick(rng, smallestWindow, smallestWindow, smallestWindow, 1<<14, 1<<16, 1<<21),
 		SegmentBytes:  1 << (12 + rng.IntN(6)),
 		ChunkBytes:    1 << (8 + rng.IntN(8)),
 		FlushInterval: between(rng, 100*time.Millisecond, 6*time.Second),

@@ -17,6 +17,8 @@ const (
 	// convergeTime is how long replicas may take to become equal once nobody writes: snapshots are tried again
 	// after snapshotPatience.
 	convergeTime = 20 * time.Second
+	// agreeTime is how long nodes may take to agree on the map and on who leads: a few rounds of gossip, some lost.
+	agreeTime = 10 * time.Second
 	// readTime bounds the final reads: a link may lose a few forwards in a row, each of which takes a router's
 	// patience.
 	readTime = 30 * time.Second
@@ -122,7 +124,8 @@ func (r *run) sever() {
 
 // recovers holds the cluster to its promise that a connected majority serves.
 func (r *run) recovers() error {
-	if err := r.AwaitWrites(acceptTime); err != nil {
+	l := check.NewLiveness(acceptTime, convergeTime)
+	if err := r.AwaitWrites(l); err != nil {
 		return err
 	}
 	if err := r.Run(settleTime); err != nil {
@@ -132,10 +135,10 @@ func (r *run) recovers() error {
 	if err := r.RunUntil(maxPatience, r.clients.Idle); err != nil {
 		return err
 	}
-	if err := r.AwaitConvergence(convergeTime); err != nil {
+	if err := r.AwaitConvergence(l); err != nil {
 		return err
 	}
-	return r.AwaitMap(acceptTime)
+	return r.AwaitAgreement(agreeTime)
 }
 
 // judge reads everything once more and judges the history.

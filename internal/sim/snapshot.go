@@ -137,7 +137,9 @@ func (n *Node) receiveChunk(from katakv.NodeID, chunk *wire.SnapshotChunk) {
 	err := fmt.Errorf("chunk %d came instead of %d", chunk.Sequence, in.next)
 	if chunk.Sequence == in.next {
 		in.next++
-		err = in.installer.Add(chunk.Data)
+		if err = in.installer.Add(chunk.Data); err == nil && chunk.Final {
+			err = in.installer.Complete()
+		}
 	}
 	switch {
 	case err != nil:

@@ -32,6 +32,7 @@ type witness struct {
 	snapshots  check.Snapshots
 	epochs     check.Epochs
 	configs    check.Configurations
+	corruption check.Corruption
 	bounds     *bounds
 }
 
@@ -79,9 +80,12 @@ func (w *witness) started(n *Node, recovered []raftlog.RecoveredReplica, metas [
 			return fmt.Errorf("%v stands where %v was recovered", standing[i].Replica, m)
 		}
 		if err := w.restarted(m, &metas[i].Meta, logged[m], &standing[i]); err != nil {
-			return err
+			return errors.Join(err, w.corruption.Opened(n.id))
 		}
 	}
+	// Everything that was synced is there: the damage is where nothing lives.
+	w.corruption.Replaced(n.id)
+	n.disk.damaged = ""
 	w.hold(w.epochs.Restarted(n.id, n.known.Epoch, digest(n.known)))
 	return nil
 }
@@ -120,6 +124,7 @@ func entriesAfter(base check.Position, found *raftlog.RecoveredReplica) (after [
 
 // passed follows the effects of a pass before anybody else hears of them.
 func (w *witness) passed(n *Node, fx *core.Effects) {
+	w.hold(w.corruption.Answered(n.id))
 	if fx.Log != nil {
 		for i := range fx.Log.Updates {
 			w.appended(&fx.Log.Updates[i])
@@ -254,6 +259,11 @@ func (w *witness) installed(n *Node, shard katakv.ShardID, meta *kv.Meta) {
 	w.hold(w.snapshots.Installed(m, index, sum))
 	w.hold(w.configs.Installed(m, index, configuration(meta.ConfState)))
 	w.hold(w.progress.DurableState(m, meta.Applied))
+}
+
+// damaged follows harm to the disk of a node that is down.
+func (w *witness) damaged(n *Node, path string, offset int64) {
+	w.corruption.Damaged(n.id, fmt.Sprintf("a bit of %s at %d", path, offset))
 }
 
 // mapSeen follows a cluster map that a node has on disk and uses from now on.
