@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +102,8 @@ func TestRepeatsInAnotherProcess(t *testing.T) {
 	t.Log(figures.Line("seeds with equal traces", float64(seeds), ""))
 }
 
-// TestMutants plants bugs and wants them found: all of them when figures are measured, otherwise two quick ones.
+// TestMutants plants bugs and wants them found: two quick ones, or all when figures are measured, whose table goes to
+// docs/testing.md.
 func TestMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs: left out by -short")
@@ -117,23 +120,45 @@ func TestMutants(t *testing.T) {
 		all = slices.DeleteFunc(all, func(m mutant) bool { return m.name != "vote-not-persisted" && m.name != "entry-blind-to-itself" })
 	}
 	h := hunt{from: require.Seed(t), cpu: time.Minute, workers: runtime.NumCPU()}
-	found, slowest := 0, time.Duration(0)
+	found, slowest, table := 0, time.Duration(0), tableHead
 	dir := t.TempDir()
 	for _, m := range all {
 		f, err := h.look(t.Context(), m, root, dir, os.Stderr)
 		if err != nil {
 			t.Fatal(err)
 		}
+		table += f.row()
 		t.Logf("%s: found %v, %d seeds, %v of processor time: %s", f.name, f.found, f.seeds, f.cpu, f.by)
 		if f.found {
 			found++
 			slowest = max(slowest, f.cpu)
 		}
 	}
+	if require.Full() {
+		writeTable(t, filepath.Join(root, "docs", "testing.md"), table)
+	}
 	t.Log(figures.Line("mutants planted", float64(len(all)), ""))
 	t.Log(figures.Line("mutants found", float64(found), ""))
 	t.Log(figures.Line("longest processor time to find one", rounded(slowest.Seconds()), "s"))
 	if 100*found < caughtPercent*len(all) {
 		t.Errorf("%d of %d mutants were found, want %d %%", found, len(all), caughtPercent)
+	}
+}
+
+// writeTable puts the table of mutants between its marks on a page.
+func writeTable(t *testing.T, path, table string) {
+	t.Helper()
+	const begin, end = "<!-- mutants -->\n", "<!-- /mutants -->"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table: want %q and %q", path, begin, end)
+	}
+	if err := os.WriteFile(path, []byte(before+begin+table+end+after), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -127,23 +127,36 @@ func (h *hunt) look(ctx context.Context, m mutant, root, dir string, stderr io.W
 const longestReason = 160
 
 func (h *hunt) print(w io.Writer, f *finding, first bool) {
-	verdict := "found"
-	if !f.found {
-		verdict = "MISSED"
-	}
-	by := f.by
-	if len(by) > longestReason {
-		by = by[:longestReason] + "..."
-	}
 	if !h.markdown {
-		fmt.Fprintf(w, "%-28s %-6s %5d seeds %7.2f s  %s\n", f.name, verdict, f.seeds, f.cpu.Seconds(), by)
+		fmt.Fprintf(w, "%-28s %-6s %5d seeds %7.2f s  %s\n", f.name, f.verdict(), f.seeds, f.cpu.Seconds(), f.reason())
 		return
 	}
 	if first {
-		fmt.Fprint(w, "| mutant | what it does | | seeds | CPU s | by |\n| --- | --- | --- | --- | --- | --- |\n")
+		fmt.Fprint(w, tableHead)
 	}
-	fmt.Fprintf(w, "| %s | %s | %s | %d | %.2f | %s |\n", f.name, f.about, verdict, f.seeds, f.cpu.Seconds(),
-		strings.ReplaceAll(by, "|", "\\|"))
+	fmt.Fprint(w, f.row())
+}
+
+func (f *finding) verdict() string {
+	if f.found {
+		return "found"
+	}
+	return "MISSED"
+}
+
+func (f *finding) reason() string {
+	if len(f.by) > longestReason {
+		return f.by[:longestReason] + "..."
+	}
+	return f.by
+}
+
+const tableHead = "| mutant | what it does | | seeds | CPU s | by |\n| --- | --- | --- | --- | --- | --- |\n"
+
+// row returns the finding as a line of a table in Markdown.
+func (f *finding) row() string {
+	return fmt.Sprintf("| %s | %s | %s | %d | %.2f | %s |\n", f.name, f.about, f.verdict(), f.seeds, f.cpu.Seconds(),
+		strings.ReplaceAll(f.reason(), "|", "\\|"))
 }
 
 // conclude counts; the last line has the form of a test runner's. What may be missed counts as skipped there.
