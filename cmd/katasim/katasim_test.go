@@ -24,11 +24,11 @@ func TestMutantsFit(t *testing.T) {
 }
 
 func TestParseMutant(t *testing.T) {
-	m, err := parseMutant("m", "It\nbreaks.\n\n@@ file a.go\n@@ was\nx\ny\n@@ is\n\n@@ end\n@@ file b.go\n@@ was\nz\n@@ is\nw\n@@ end\n")
+	m, err := parseMutant("m", "It\nbreaks.\n\n@@ rare\n\n@@ file a.go\n@@ was\nx\ny\n@@ is\n\n@@ end\n@@ file b.go\n@@ was\nz\n@@ is\nw\n@@ end\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.about != "It breaks." || len(m.edits) != 2 || m.edits[0] != (edit{"a.go", "x\ny", ""}) || m.edits[1] != (edit{"b.go", "z", "w"}) {
+	if m.about != "It breaks." || !m.rare || len(m.edits) != 2 || m.edits[0] != (edit{"a.go", "x\ny", ""}) || m.edits[1] != (edit{"b.go", "z", "w"}) {
 		t.Errorf("got %+v", m)
 	}
 	for _, text := range []string{"", "It breaks.\n", "It breaks.\n\n@@ file a.go\n@@ was\nx\n@@ end\n", "\n@@ file a.go\n@@ was\nx\n@@ is\ny\n@@ end\n"} {

@@ -28,11 +28,14 @@ const mutantSuffix = ".mutant"
 //	what takes its place
 //	@@ end
 //
+// A line "@@ rare" after the first sentence keeps it out of samples: it takes many seeds to find.
+//
 // It is never in the source tree: the Go command reads the changed files from elsewhere (build -overlay). So the
 // product carries no trace of its mutants, and a mutant whose place has changed is noticed, because its text is no
 // longer found.
 type mutant struct {
 	name, about string
+	rare        bool
 	edits       []edit
 }
 
@@ -62,7 +65,8 @@ func readMutants(root string) ([]mutant, error) {
 
 func parseMutant(name, text string) (mutant, error) {
 	about, rest, _ := strings.Cut(text, "\n@@ file ")
-	m := mutant{name: name, about: strings.Join(strings.Fields(about), " ")}
+	about, _, rare := strings.Cut(about, "@@ rare")
+	m := mutant{name: name, about: strings.Join(strings.Fields(about), " "), rare: rare}
 	for rest != "" {
 		var e edit
 		var ok [4]bool
