@@ -16,9 +16,11 @@
 // The seed fixes the schedule of faults and what each client asks for. Processes and the kernel are not
 // deterministic: the same seed gives the same kind of trouble, not the same run.
 //
+// A [Trial] is the clients and the judge alone, for a store that somebody else runs.
+//
 // # Concurrency
 //
-// [Run] is called from one goroutine and returns after everything that it started has ended.
+// [Run] is called from one goroutine and returns after everything that it started has ended; so does Trial.Stop.
 //
 //	goroutine  owner     receives                     ends
 //	client     workload  nothing; it asks the nodes   when the workload stops, after its last answer

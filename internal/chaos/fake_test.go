@@ -235,11 +235,7 @@ func executeSet(w *resp.Writer, data map[string]string, args []string) {
 // finals reads what the streams wrote.
 func (f *fake) finals(t *testing.T, streams []*stream) []check.History {
 	t.Helper()
-	var keys []string
-	for _, s := range streams {
-		keys = append(keys, s.key)
-	}
-	read, err := readThrough(t.Context(), f.door().Plain, keys, finalClient)
+	read, err := readThrough(t.Context(), f.door().Plain, keysOfStreams(streams), finalClient)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,7 @@ import (
 // finish reads every key through every node, adds the reads to the history, and lets the replicas be compared. It
 // returns what was read of the streams' keys, node by node.
 func (st *stage) finish(ctx context.Context, h *check.History, streams []*stream) []check.History {
-	keys := keysOf(*h)
-	var ofStreams []string
-	for _, s := range streams {
-		ofStreams = append(ofStreams, s.key)
-	}
+	keys, ofStreams := keysOf(*h), keysOfStreams(streams)
 	var finals []check.History
 	for _, n := range st.cluster.Nodes {
 		if st.lost(n.ID) {
@@ -49,6 +45,15 @@ func keysOf(h check.History) []string {
 				keys = append(keys, key)
 			}
 		}
+	}
+	return keys
+}
+
+// keysOfStreams returns the streams' keys, in their order.
+func keysOfStreams(streams []*stream) []string {
+	var keys []string
+	for _, s := range streams {
+		keys = append(keys, s.key)
 	}
 	return keys
 }

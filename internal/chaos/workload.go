@@ -53,7 +53,7 @@ type workload struct {
 
 // workloadConfig says how many clients ask for how much.
 type workloadConfig struct {
-	doors   []placement.Addresses // of all nodes
+	doors   []placement.Addresses // of all nodes; clients use the cluster ports only if there are any
 	shards  []shardSlots
 	clients int
 	rate    int // operations a second that all clients aim at together
@@ -66,13 +66,16 @@ func newWorkload(c *workloadConfig) *workload {
 	pause := time.Duration(float64(time.Second) * float64(c.clients) / float64(c.rate))
 	var plain, cluster []string
 	for _, d := range c.doors {
-		plain, cluster = append(plain, d.Plain), append(cluster, d.Cluster)
+		plain = append(plain, d.Plain)
+		if d.Cluster != "" {
+			cluster = append(cluster, d.Cluster)
+		}
 	}
 	for i := range c.clients {
 		rng := rand.New(rand.NewPCG(c.seed, uint64(i)))
 		options := client.Options{Timeout: clientTimeouts[i%len(clientTimeouts)]}
 		var d door = &plainDoor{addrs: plain, turn: i, options: options, tally: c.tally}
-		if i%clusterEvery == clusterEvery-1 {
+		if i%clusterEvery == clusterEvery-1 && len(cluster) > 0 {
 			d = &clusterDoor{
 				addrs: cluster, turn: i, options: options, tally: c.tally,
 				conns: map[string]*client.Conn{}, owners: map[katakv.Slot]string{},
