@@ -65,7 +65,8 @@ func (st *stage) start(n *localcluster.Node) error {
 	return n.Start()
 }
 
-// cutPower takes the power from a node: from its disk, and in the same moment its process ends.
+// cutPower takes the power from a node: from its process, and in the same moment from its disk. In this order, because
+// the kernel may call a sync that is in flight during the cut a success, and the process must not live to pass that on.
 func (st *stage) cutPower(n *localcluster.Node) error {
 	var dark bool
 	end := st.faults.begin(FaultPowerCut, n.ID, "node %d", n.ID)
@@ -78,6 +79,9 @@ func (st *stage) cutPower(n *localcluster.Node) error {
 	})
 	if dark {
 		return nil
+	}
+	if err := unlessEnded(n, n.BeginKill()); err != nil {
+		return err
 	}
 	if err := st.disks[n.ID-1].Cut(); err != nil {
 		return fmt.Errorf("cut the power of node %d: %w", n.ID, err)

@@ -32,15 +32,18 @@ func issue3() []Requirement {
 		},
 		{
 			ID: "3.sees",
-			Text: "The checkers and the judge find what is wrong with broken histories, broken traces and a server made " +
-				"by hand that loses writes, serves stale reads and applies twice",
+			Text: "The checkers and the judge find what is wrong with broken histories, broken traces a server made by " +
+				"hand that loses writes, serves stale reads and applies twice, and Redis, which loses a second of " +
+				"acknowledged writes with its power unless it syncs always",
 			Checks: slices.Concat(
 				tests("internal/check",
 					"TestLinearizable", "TestExactlyOnce", "TestGrowth", "TestElections", "TestLogsThatMatch", "TestLogsThatDoNotMatch", "TestCommits", "TestCommitsThatBreak",
 					"TestDurability", "TestDurabilityThatBreaks", "TestProgress", "TestStates", "TestSnapshots", "TestEpochs", "TestConfigurations",
 					"TestCorruption", "TestLiveness", "TestBounds"),
 				tests("internal/chaos", "TestJudgeSees"),
+				tests("test/chaos", "TestFindsWhatRedisLoses"),
 			),
+			Bounds: []Bound{{Figure: "groups of keys not linearizable, always", Max: 0}},
 		},
 		{
 			ID: "3.storage",

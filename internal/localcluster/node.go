@@ -168,20 +168,35 @@ func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
 // Terminate asks the process to stop, as kill does, and waits until it has. It stays down until Start.
 func (n *Node) Terminate() error { return n.end(syscall.SIGTERM) }
 
+// BeginKill is Kill without the wait: the process gets to do nothing more that it has not begun. A Kill after it waits.
+func (n *Node) BeginKill() error {
+	_, err := n.beginEnd(syscall.SIGKILL)
+	return err
+}
+
 func (n *Node) end(signal syscall.Signal) error {
-	n.mu.Lock()
-	p := n.mu.process
-	if p == nil || p.ended() {
-		n.mu.Unlock()
-		return fmt.Errorf("node %d does not run", n.ID)
-	}
-	p.meant = true
-	n.mu.Unlock()
-	if err := n.signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	p, err := n.beginEnd(signal)
+	if err != nil {
 		return err
 	}
 	<-p.done
 	return nil
+}
+
+// beginEnd sends a signal that is to end the node's process.
+func (n *Node) beginEnd(signal syscall.Signal) (*process, error) {
+	n.mu.Lock()
+	p := n.mu.process
+	if p == nil || p.ended() {
+		n.mu.Unlock()
+		return nil, fmt.Errorf("node %d does not run", n.ID)
+	}
+	p.meant = true
+	n.mu.Unlock()
+	if err := n.signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Pause stops the process from running, as a debugger or an overloaded machine does.

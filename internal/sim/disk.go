@@ -156,7 +156,9 @@ func (s *storage) left(how ending) *crashfs.FS {
 	if how == endProcess {
 		return s.fs.Clone()
 	}
-	return s.fs.Crash(crashfs.KeepSome, s.cluster.rng)
+	// A generator of its own, so that what comes after does not depend on how much there was to draw.
+	rng := rand.New(rand.NewPCG(s.cluster.rng.Uint64(), 0))
+	return s.fs.Crash(crashfs.KeepSome, rng)
 }
 
 // leftWithin carries out work that is cut short at its first sync, and returns what that leaves.

@@ -20,6 +20,7 @@ type Engine struct {
 	fs       vfs.FS
 	options  *pebble.Options
 	staging  string
+	manual   bool // compacts only when told to
 	counters counters
 	tables   tableNumbers
 }
@@ -32,7 +33,7 @@ func Open(dir string, opts Options) (*Engine, error) {
 	if opts.FS == nil {
 		opts.FS = vfs.Default
 	}
-	e := &Engine{fs: opts.FS, staging: opts.FS.PathJoin(dir, stagingName)}
+	e := &Engine{fs: opts.FS, staging: opts.FS.PathJoin(dir, stagingName), manual: opts.ManualCompaction}
 	e.options = opts.pebbleOptions(&e.counters)
 	cache := pebble.NewCache(orDefault(opts.CacheBytes, DefaultCacheBytes))
 	defer cache.Unref()
@@ -45,6 +46,7 @@ func Open(dir string, opts Options) (*Engine, error) {
 	if err := e.clearStaging(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state engine: clear %s: %w", e.staging, err), db.Close())
 	}
+	e.rest()
 	return e, nil
 }
 
@@ -91,7 +93,16 @@ func (e *Engine) Flush() error {
 	if err := e.db.Flush(); err != nil {
 		return fmt.Errorf("flush state engine: %w", err)
 	}
+	e.rest()
 	return nil
+}
+
+// rest waits, in an engine for tests that repeat, until Pebble's goroutine has removed the files that are no longer
+// needed: what is on the disk at a moment must not depend on how fast it is.
+func (e *Engine) rest() {
+	if e.manual {
+		e.db.TestOnlyWaitForCleaning()
+	}
 }
 
 // Durable implements engine.Engine.

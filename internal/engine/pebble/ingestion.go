@@ -205,6 +205,7 @@ func (in *ingestion) ingest() error {
 		return fmt.Errorf("ingest %d tables: %w", len(in.tables), err)
 	}
 	in.tables = nil // Pebble has removed them
+	in.e.rest()
 	return nil
 }
 
