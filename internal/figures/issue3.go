@@ -32,7 +32,7 @@ func issue3() []Requirement {
 		},
 		{
 			ID: "3.sees",
-			Text: "The checkers and the judge find what is wrong with broken histories, broken traces a server made by " +
+			Text: "The checkers and the judge find what is wrong with broken histories, broken traces, a server made by " +
 				"hand that loses writes, serves stale reads and applies twice, and Redis, which loses a second of " +
 				"acknowledged writes with its power unless it syncs always",
 			Checks: slices.Concat(
