@@ -68,7 +68,7 @@ func (st *stage) awaitLife(ctx context.Context, shards []shardSlots) time.Durati
 		}
 		d := &plainDoor{addrs: []string{n.Plain}, options: client.Options{Timeout: 2 * time.Second}, tally: newTally()}
 		for _, s := range shards {
-			key := keyWithin(s.slots, fmt.Sprintf("life:%v:%d", s.id, n.ID))
+			key := s.slots.Key(fmt.Sprintf("life:%v:%d", s.id, n.ID))
 			if err := writeUntilTaken(limit, d, key); err != nil && ctx.Err() == nil {
 				st.tally.violate("%v after everything was healed, shard %v takes no write through node %d (running: %v): %v",
 					LivenessLimit, s.id, n.ID, n.Running(), err)

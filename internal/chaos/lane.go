@@ -95,23 +95,14 @@ func (l *lane) newGeneration(number int, now time.Duration) *generation {
 	g := &generation{born: now}
 	switch l.kind {
 	case words:
-		g.keys = []string{keyWithin(l.slots, fmt.Sprintf("w:%d:%d", l.number, number))}
+		g.keys = []string{l.slots.Key(fmt.Sprintf("w:%d:%d", l.number, number))}
 	case numbers:
-		g.keys = []string{keyWithin(l.slots, fmt.Sprintf("n:%d:%d", l.number, number))}
+		g.keys = []string{l.slots.Key(fmt.Sprintf("n:%d:%d", l.number, number))}
 	default:
-		tag := keyWithin(l.slots, fmt.Sprintf("g:%d:%d", l.number, number))
+		tag := l.slots.Key(fmt.Sprintf("g:%d:%d", l.number, number))
 		for i := range groupKeys {
 			g.keys = append(g.keys, fmt.Sprintf("{%s}:%c", tag, 'a'+i))
 		}
 	}
 	return g
-}
-
-// keyWithin returns a key of the slots.
-func keyWithin(slots slot.Range, prefix string) string {
-	for i := 0; ; i++ {
-		if key := fmt.Sprintf("%s:%d", prefix, i); slots.Contains(slot.Of([]byte(key))) {
-			return key
-		}
-	}
 }

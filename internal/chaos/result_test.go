@@ -25,7 +25,7 @@ func at(millis int, key string, outcome katakv.Outcome) check.Operation {
 
 func TestLongestGap(t *testing.T) {
 	shards := fourShards()[:2]
-	first, second := keyWithin(shards[0].slots, "a"), keyWithin(shards[1].slots, "b")
+	first, second := shards[0].slots.Key("a"), shards[1].slots.Key("b")
 	h := check.History{
 		at(200, first, katakv.OutcomeApplied), at(100, second, katakv.OutcomeApplied), at(900, first, katakv.OutcomeApplied),
 		at(500, first, katakv.OutcomeUnknown), at(600, second, katakv.OutcomeNotApplied), at(1000, second, katakv.OutcomeApplied),

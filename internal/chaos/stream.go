@@ -41,7 +41,7 @@ func newStreams(c *workloadConfig, plain []string) []*stream {
 		}
 		shard := c.shards[i%len(c.shards)]
 		streams = append(streams, &stream{
-			key: keyWithin(shard.slots, fmt.Sprintf("%s:%d", name, i)), kind: kind,
+			key: shard.slots.Key(fmt.Sprintf("%s:%d", name, i)), kind: kind,
 			door: &plainDoor{addrs: plain, turn: i, options: client.Options{Timeout: clientTimeouts[1]}, tally: c.tally},
 			rng:  rand.New(rand.NewPCG(c.seed, 1<<32+uint64(i))),
 		})

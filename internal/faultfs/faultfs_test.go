@@ -22,12 +22,7 @@ const patience = 10 * time.Second
 func mount(t *testing.T) (disk *faultfs.FS, backing string) {
 	t.Helper()
 	require.Root(t)
-	if err := faultfs.Available(); err != nil {
-		if os.Getenv(require.StrictEnv) == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	require.Available(t, faultfs.Available())
 	backing = t.TempDir()
 	disk, err := faultfs.Mount(backing, t.TempDir(), faultfs.Options{Seed: require.Seed(t)})
 	if err != nil {

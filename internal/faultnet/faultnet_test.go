@@ -74,12 +74,7 @@ func network(t *testing.T, options faultnet.Options) *faultnet.Network {
 	for _, tool := range []string{"ip", "nft", "nsenter"} {
 		require.Tool(t, tool)
 	}
-	if err := faultnet.Available(t.Context()); err != nil {
-		if os.Getenv(require.StrictEnv) == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	require.Available(t, faultnet.Available(t.Context()))
 	options.Seed = require.Seed(t)
 	n, err := faultnet.New(t.Context(), options)
 	if err != nil {

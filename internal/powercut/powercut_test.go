@@ -21,12 +21,7 @@ func need(t *testing.T) {
 	t.Helper()
 	require.Root(t)
 	require.Tool(t, "mkfs.ext4")
-	if err := powercut.Available(); err != nil {
-		if os.Getenv(require.StrictEnv) == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	require.Available(t, powercut.Available())
 }
 
 // disk makes a disk for the test.

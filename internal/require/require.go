@@ -44,6 +44,14 @@ func Root(t testing.TB) {
 	}
 }
 
+// Available skips the test, or fails it where StrictEnv is set, when err says why something cannot be had here.
+func Available(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		missing(t, err.Error())
+	}
+}
+
 // Seed returns the seed that randomised tests derive theirs from: SeedEnv, or a fixed default. The test
 // prints it when it fails.
 func Seed(t testing.TB) uint64 {

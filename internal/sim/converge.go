@@ -11,7 +11,6 @@ import (
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
-	"github.com/katakv/katakv/internal/slot"
 )
 
 // AwaitLeaders lets time pass until every shard has a leader on a live node.
@@ -69,7 +68,7 @@ func (c *Cluster) AwaitWrites(l *check.Liveness) error {
 
 // probe writes to a shard through any node, again and again until it is accepted.
 func (c *Cluster) probe(rng *rand.Rand, s *placement.Shard, accepted func()) {
-	key := []byte(keyWithin(*s.Slots))
+	key := []byte(s.Slots.Key("probe"))
 	done := false
 	var try func()
 	try = func() {
@@ -92,15 +91,6 @@ func (c *Cluster) probe(rng *rand.Rand, s *placement.Shard, accepted func()) {
 		})
 	}
 	try()
-}
-
-// keyWithin returns a key of the slots that no client uses.
-func keyWithin(slots slot.Range) string {
-	for i := 0; ; i++ {
-		if key := fmt.Sprintf("probe:%d", i); slots.Contains(slot.Of([]byte(key))) {
-			return key
-		}
-	}
 }
 
 // AwaitConvergence lets time pass until all replicas that can be reached have applied the same index of their shard,

@@ -34,6 +34,15 @@ func (r Range) String() string {
 	return first + "-" + strconv.Itoa(int(r.Last))
 }
 
+// Key returns a key that lies in r, "PREFIX:N" for the least N: for tests and probes, which need one in each shard.
+func (r Range) Key(prefix string) string {
+	for i := 0; ; i++ {
+		if key := prefix + ":" + strconv.Itoa(i); r.Contains(Of([]byte(key))) {
+			return key
+		}
+	}
+}
+
 // Split divides all slots into n contiguous ranges in ascending order whose lengths differ by at most one.
 // It cuts where redis-cli --cluster create does. n must lie in 1..SlotCount.
 func Split(n int) []Range {

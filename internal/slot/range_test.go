@@ -165,3 +165,11 @@ func TestRangeAsJSON(t *testing.T) {
 		t.Errorf("got %v back, %v; want %v", again, err, r)
 	}
 }
+
+func TestKeyLiesInItsRange(t *testing.T) {
+	for _, r := range slot.Split(12) {
+		if key := r.Key("k"); !r.Contains(slot.Of([]byte(key))) || r.Key("k") != key {
+			t.Errorf("%v: got %q", r, key)
+		}
+	}
+}

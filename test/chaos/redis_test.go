@@ -43,12 +43,7 @@ func TestFindsWhatRedisLoses(t *testing.T) {
 	server := require.Tool(t, "redis-server")
 	require.Root(t)
 	require.Tool(t, "mkfs.ext4")
-	if err := powercut.Available(); err != nil {
-		if os.Getenv(require.StrictEnv) == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	require.Available(t, powercut.Available())
 	for _, test := range []struct {
 		appendfsync string
 		loses       bool

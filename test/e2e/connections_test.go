@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv/internal/localcluster"
+	"github.com/katakv/katakv/internal/require"
 )
 
 const (
@@ -94,7 +95,7 @@ func startIdleClient(t *testing.T, addr string, count int) *idleClient {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, "-test.run=^TestHoldIdleConnections$", "-test.v")
-	cmd.Env = append(os.Environ(), "KATAKV_BIN="+executable, idleAddrEnv+"="+addr, idleCountEnv+"="+strconv.Itoa(count))
+	cmd.Env = append(os.Environ(), require.BinaryEnv+"="+executable, idleAddrEnv+"="+addr, idleCountEnv+"="+strconv.Itoa(count))
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

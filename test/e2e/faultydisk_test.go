@@ -79,18 +79,6 @@ func during(t *testing.T, n *localcluster.Node, f func()) *counting {
 	return c
 }
 
-// unavailable skips the test, or fails it where nothing may be skipped.
-func unavailable(t *testing.T, err error) {
-	t.Helper()
-	if err == nil {
-		return
-	}
-	if os.Getenv(require.StrictEnv) == "1" {
-		t.Fatal(err)
-	}
-	t.Skip(err)
-}
-
 // TestFaultyDisk runs a node on a disk that stops to sync and forgets what it did not: the node must stop, and refuse
 // to start again even though not one sync of its marker went through. Somebody who takes the marker away all the same
 // finds nothing missing that was acknowledged. A disk that only hangs must not stop the node.
@@ -100,7 +88,7 @@ func TestFaultyDisk(t *testing.T) {
 		t.Skip("takes long: left out by -short")
 	}
 	require.Root(t)
-	unavailable(t, faultfs.Available())
+	require.Available(t, faultfs.Available())
 	dir := t.TempDir()
 	disk := faultyDisk(t, filepath.Join(dir, "node-2", "data"))
 	c := start(t, localcluster.Options{Dir: dir, Shards: 6})
@@ -181,7 +169,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	require.Root(t)
 	require.Tool(t, "mkfs.ext4")
-	unavailable(t, powercut.Available())
+	require.Available(t, powercut.Available())
 	dir := t.TempDir()
 	disks := make([]*powercut.Disk, 3)
 	for i := range disks {

@@ -14,7 +14,6 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/client"
 	"github.com/katakv/katakv/internal/admin"
-	"github.com/katakv/katakv/internal/slot"
 )
 
 const (
@@ -81,21 +80,12 @@ func newWriters(view *admin.ClusterView, prefix string) *writers {
 	for i := range writerCount {
 		s := shards[i%len(shards)]
 		ws.all = append(ws.all, &writer{
-			key: keyWithin(*s.Slots, fmt.Sprintf("%s:%d", prefix, i)), shard: s.ID,
+			key: s.Slots.Key(fmt.Sprintf("%s:%d", prefix, i)), shard: s.ID,
 			command: writeCommand((i + i/len(shards)) % int(writeCommands)), // two writers of a shard differ
 			replies: map[int]int64{}, errors: map[string]int{}, examples: map[string]string{},
 		})
 	}
 	return ws
-}
-
-// keyWithin returns a key of the slots.
-func keyWithin(slots slot.Range, prefix string) string {
-	for i := 0; ; i++ {
-		if key := fmt.Sprintf("%s:%d", prefix, i); slots.Contains(slot.Of([]byte(key))) {
-			return key
-		}
-	}
 }
 
 // start lets all writers write until halt. It may be called again after that.

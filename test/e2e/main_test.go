@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/katakv/katakv/client"
 	"github.com/katakv/katakv/internal/localcluster"
+	"github.com/katakv/katakv/internal/require"
 )
 
 // patience bounds every wait: far longer than anything takes on a busy machine.
@@ -23,25 +22,7 @@ const patience = time.Minute
 var executable string
 
 func TestMain(m *testing.M) {
-	os.Exit(testMain(m))
-}
-
-func testMain(m *testing.M) int {
-	if executable = os.Getenv("KATAKV_BIN"); executable != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "katakv-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	executable = filepath.Join(dir, "katakv")
-	if out, err := exec.Command("go", "build", "-o", executable, "github.com/katakv/katakv/cmd/katakv").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build katakv: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+	os.Exit(require.Main(m, func(path string) { executable = path }))
 }
 
 // start starts a local cluster and waits until it is ready; it is stopped with the test. dir may be empty.
