@@ -7,15 +7,9 @@ import (
 	"github.com/katakv/katakv/internal/check"
 )
 
-// commandNames are the Redis commands of the kinds.
-var commandNames = map[check.Kind]string{
-	check.Get: "GET", check.MGet: "MGET", check.Exists: "EXISTS", check.Strlen: "STRLEN", check.Set: "SET",
-	check.SetNX: "SETNX", check.MSet: "MSET", check.Del: "DEL", check.IncrBy: "INCRBY", check.Append: "APPEND",
-}
-
 // arguments returns an operation as a command.
 func arguments(op *check.Operation) []any {
-	args := []any{commandNames[op.Kind]}
+	args := []any{op.Kind.String()}
 	if op.Kind == check.MSet {
 		for i, key := range op.Keys {
 			args = append(args, key, op.Values[i])

@@ -223,7 +223,7 @@ func settle(c *call, t *tally) {
 	} else {
 		var err error
 		if c.op.Reply, err = reply(c.value); err != nil {
-			t.violate("%s %q: %v", commandNames[c.op.Kind], c.op.Keys, err)
+			t.violate("%v %q: %v", c.op.Kind, c.op.Keys, err)
 			c.op.Outcome = katakv.OutcomeUnknown
 		}
 	}

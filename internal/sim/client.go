@@ -198,7 +198,7 @@ func (cs *Clients) count(op *check.Operation) {
 		cs.NotApplied++
 	}
 	if cs.cluster.trace.telling() {
-		cs.cluster.tell("client %d: %v", op.Client, describe(op))
+		cs.cluster.tell("%v", op)
 	}
 }
 
