@@ -2,6 +2,7 @@ package kv
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/engine"
+	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/slot"
 )
 
@@ -182,6 +184,16 @@ func ListMetas(r engine.Reader) ([]ShardMeta, error) {
 	return metas, nil
 }
 
+// ListDurableMetas returns what ListMetas would after a crash at this moment: what a log may forget rests on it.
+func ListDurableMetas(e engine.Engine) ([]ShardMeta, error) {
+	view, err := e.Durable()
+	if err != nil {
+		return nil, fmt.Errorf("view durable state: %w", err)
+	}
+	metas, err := ListMetas(view)
+	return metas, errors.Join(err, view.Close())
+}
+
 // ReadMeta returns the Meta of shard's replica, or engine.ErrNotFound, wrapped, when there is none.
 func ReadMeta(r engine.Reader, shard katakv.ShardID) (Meta, error) {
 	data, err := r.Get(metaKey(shard, subMeta))
@@ -208,6 +220,18 @@ func ReadMap(r engine.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("read cluster map: %w", err)
 	}
 	return data, nil
+}
+
+// NewestMap returns the map that a node starts with: cached, or the meta shard's own copy where that is here and newer.
+func NewestMap(r engine.Reader, cached *placement.Map) *placement.Map {
+	encoded, err := ReadMap(r)
+	if err != nil {
+		return cached
+	}
+	if own, err := placement.Decode(encoded); err == nil && own.Epoch > cached.Epoch {
+		return own
+	}
+	return cached
 }
 
 // WriteMap adds an encoded cluster map to b. It is how the first map gets there; later ones come by entries.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv/internal/clock"
+	"github.com/katakv/katakv/internal/kv"
 )
 
 const (
@@ -72,7 +73,7 @@ func (f *flusher) pressed() bool {
 
 // release tells each log how far the engine's durable state has come.
 func (f *flusher) release() error {
-	metas, err := durableMetas(f.m.engine)
+	metas, err := kv.ListDurableMetas(f.m.engine)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/core"
-	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/engine/pebble"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
@@ -55,12 +54,7 @@ func (n *Node) assemble() error {
 	if err != nil {
 		return errors.Join(err, m.close())
 	}
-	if encoded, err := kv.ReadMap(m.engine); err == nil {
-		// The meta shard's own copy can be newer than the cached one.
-		if newer, err := placement.Decode(encoded); err == nil && newer.Epoch > clusterMap.Epoch {
-			clusterMap = newer
-		}
-	}
+	clusterMap = kv.NewestMap(m.engine, clusterMap)
 	for _, l := range m.loops {
 		l.core.SetMap(clusterMap)
 	}
@@ -186,14 +180,4 @@ func (n *Node) resolve(id katakv.NodeID) (string, bool) {
 		return "", false
 	}
 	return node.Addresses.Peer, true
-}
-
-// durable is what the state engine would hold after a crash now.
-func durableMetas(e engine.Engine) ([]kv.ShardMeta, error) {
-	view, err := e.Durable()
-	if err != nil {
-		return nil, fmt.Errorf("view the durable state: %w", err)
-	}
-	metas, err := kv.ListMetas(view)
-	return metas, errors.Join(err, view.Close())
 }

@@ -109,17 +109,17 @@ func (s *storage) intercept(op errorfs.Op) error {
 	if s.fault == diskGood || !strings.HasPrefix(op.Path, logDir) {
 		return nil
 	}
-	switch op.Kind {
-	case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
-		if s.fault == diskBroken {
-			return syscall.EIO
-		}
-	case errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate, errorfs.OpCreate:
-		if s.fault == diskFull {
-			return syscall.ENOSPC
-		}
+	switch {
+	case s.fault == diskBroken && isSync(op.Kind):
+		return syscall.EIO
+	case s.fault == diskFull && takesSpace(op.Kind):
+		return syscall.ENOSPC
 	}
 	return nil
+}
+
+func takesSpace(k errorfs.OpKind) bool {
+	return k == errorfs.OpFileWrite || k == errorfs.OpFileWriteAt || k == errorfs.OpFilePreallocate || k == errorfs.OpCreate
 }
 
 func isSync(k errorfs.OpKind) bool {

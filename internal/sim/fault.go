@@ -48,13 +48,12 @@ func findFault(name string) *faultKind {
 // nemesis lets faults strike until it is stopped.
 type nemesis struct {
 	cluster *Cluster
-	clients *Clients
 	stopped bool
 	strikes map[string]int
 }
 
-func newNemesis(c *Cluster, clients *Clients, faults []Fault) (*nemesis, error) {
-	n := &nemesis{cluster: c, clients: clients, strikes: make(map[string]int)}
+func newNemesis(c *Cluster, faults []Fault) (*nemesis, error) {
+	n := &nemesis{cluster: c, strikes: make(map[string]int)}
 	for _, f := range faults {
 		kind := findFault(f.Name)
 		if kind == nil {

@@ -1,17 +1,17 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
 )
 
-// logged is a log batch on its way to the disk.
+// logged is a log batch on its way to the disk, and what the witness noted of it.
 type logged struct {
 	batch *raftlog.Batch
 	seq   uint64
+	noted []noted
 }
 
 func batchesOf(list []logged) []*raftlog.Batch {
@@ -89,13 +89,9 @@ func (n *Node) flush() {
 
 // forget lets the log forget what the engine has made durable.
 func (n *Node) forget() error {
-	view, err := n.disk.engine.Durable()
+	metas, err := kv.ListDurableMetas(n.disk.engine)
 	if err != nil {
-		return fmt.Errorf("view durable state: %w", err)
-	}
-	metas, err := kv.ListMetas(view)
-	if err = errors.Join(err, view.Close()); err != nil {
-		return fmt.Errorf("list durable replicas: %w", err)
+		return err
 	}
 	n.cluster.witness.flushed(metas)
 	for i := range metas {

@@ -76,12 +76,6 @@ func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
 	}, nil
 }
 
-// Up reports whether the node runs.
-func (n *Node) Up() bool { return n.up }
-
-// Lost says why the node will never start again; empty when it may.
-func (n *Node) Lost() string { return n.lost }
-
 func (n *Node) now() time.Duration { return n.clock.read(n.cluster.queue.now) }
 
 // Start starts the node from what is on its disk. It does nothing when the node runs or is lost.
@@ -130,12 +124,7 @@ func (n *Node) recover() error {
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
 		return fmt.Errorf("add replicas: %w", err)
 	}
-	if encoded, err := kv.ReadMap(e); err == nil {
-		// The meta shard's own copy can be newer than the cached one.
-		if newer, err := placement.Decode(encoded); err == nil && newer.Epoch > n.known.Epoch {
-			n.known = newer
-		}
-	}
+	n.known = kv.NewestMap(e, n.known)
 	n.core.SetMap(n.known)
 	n.router = router.New(c.opts.Timeout, katakv.BootID(n.life))
 	n.router.SetMap(n.id, n.known)
@@ -238,10 +227,9 @@ func (n *Node) wake() {
 
 // carry carries out the effects of a pass.
 func (n *Node) carry(fx *core.Effects) {
-	w := n.cluster.witness
-	w.passed(n, fx)
+	noted := n.cluster.witness.passed(n, fx)
 	if fx.Log != nil {
-		n.waiting = append(n.waiting, logged{batch: fx.Log, seq: fx.LogSeq})
+		n.waiting = append(n.waiting, logged{batch: fx.Log, seq: fx.LogSeq, noted: noted})
 		n.write()
 	}
 	for _, f := range fx.Frames {

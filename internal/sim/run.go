@@ -82,7 +82,7 @@ func (r *run) carryOut() error {
 	}
 	r.clients = NewClients(r.Cluster, r.plan.Workload)
 	var err error
-	if r.nemesis, err = newNemesis(r.Cluster, r.clients, r.plan.Faults); err != nil {
+	if r.nemesis, err = newNemesis(r.Cluster, r.plan.Faults); err != nil {
 		return err
 	}
 	if err := r.Run(r.plan.Safety); err != nil {

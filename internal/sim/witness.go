@@ -122,12 +122,20 @@ func entriesAfter(base check.Position, found *raftlog.RecoveredReplica) (after [
 	return after, true
 }
 
-// passed follows the effects of a pass before anybody else hears of them.
-func (w *witness) passed(n *Node, fx *core.Effects) {
+// noted is an update of a log in the words of the checkers.
+type noted struct {
+	check.Member
+	check.Update
+}
+
+// passed follows the effects of a pass before anybody else hears of them. It returns what it noted of the log batch,
+// to be told again once that is on disk.
+func (w *witness) passed(n *Node, fx *core.Effects) []noted {
 	w.hold(w.corruption.Answered(n.id))
+	var batch []noted
 	if fx.Log != nil {
 		for i := range fx.Log.Updates {
-			w.appended(&fx.Log.Updates[i])
+			batch = append(batch, w.appended(&fx.Log.Updates[i]))
 		}
 	}
 	for _, l := range fx.Leaderships {
@@ -137,26 +145,31 @@ func (w *witness) passed(n *Node, fx *core.Effects) {
 	}
 	for _, f := range fx.Frames {
 		for i := range f.Message.Items {
-			w.said(&f.Message.Items[i].Shard, f.Message.Items[i].Message)
+			w.said(f.Message.Items[i].Shard, f.Message.Items[i].Message)
 		}
 	}
 	for i := range fx.Completions {
 		w.completed(&fx.Completions[i])
 	}
+	return batch
 }
 
 // appended follows an update on its way to the log.
-func (w *witness) appended(u *raftlog.Update) {
-	m := check.Member{Shard: u.Shard, Replica: u.Replica}
-	entries := entriesOf(u.Entries)
+func (w *witness) appended(u *raftlog.Update) noted {
+	on := noted{check.Member{Shard: u.Shard, Replica: u.Replica}, check.Update{Entries: entriesOf(u.Entries)}}
 	if w.cluster.opts.Messages {
-		w.cluster.tell("%v logs hard state %v, snapshot %v, entries %v", m, u.HardState, u.Snapshot, len(entries))
+		w.cluster.tell("%v logs hard state %v, snapshot %v, entries %v", on.Member, u.HardState, u.Snapshot, len(on.Entries))
 	}
-	if u.Snapshot.Index != 0 {
-		w.hold(w.logs.Restart(m, check.Position{Index: u.Snapshot.Index, Term: u.Snapshot.Term}, entries))
-		return
+	if hs := u.HardState; hs != nil {
+		on.HardState, on.Term, on.Vote, on.Commit = true, katakv.Term(hs.GetTerm()), katakv.ReplicaID(hs.GetVote()), katakv.Index(hs.GetCommit())
 	}
-	w.hold(w.logs.Append(m, entries))
+	if u.Snapshot.Index == 0 {
+		w.hold(w.logs.Append(on.Member, on.Entries))
+		return on
+	}
+	on.Snapshot = &check.Position{Index: u.Snapshot.Index, Term: u.Snapshot.Term}
+	w.hold(w.logs.Restart(on.Member, *on.Snapshot, on.Entries))
+	return on
 }
 
 func (w *witness) won(n *Node, l replica.Leadership) {
@@ -167,8 +180,8 @@ func (w *witness) won(n *Node, l replica.Leadership) {
 }
 
 // said follows a message that a replica sends: nothing may be said before the disk holds what it rests on.
-func (w *witness) said(shard *katakv.ShardID, msg *raftpb.Message) {
-	m := check.Member{Shard: *shard, Replica: katakv.ReplicaID(msg.GetFrom())}
+func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
+	m := check.Member{Shard: shard, Replica: katakv.ReplicaID(msg.GetFrom())}
 	term := katakv.Term(msg.GetTerm())
 	if w.cluster.opts.Messages {
 		w.cluster.tell("%v sends %v to %v: term %d, index %d of term %d, commit %d, %d entries, reject %v", m, msg.GetType(),
@@ -215,18 +228,11 @@ func (w *witness) observe(n *Node) {
 // synced follows log batches that are on disk now.
 func (w *witness) synced(done []logged) {
 	for i := range done {
-		for j := range done[i].batch.Updates {
-			u := &done[i].batch.Updates[j]
-			m := check.Member{Shard: u.Shard, Replica: u.Replica}
-			on := check.Update{Entries: entriesOf(u.Entries)}
-			if u.Snapshot.Index != 0 {
-				on.Snapshot = &check.Position{Index: u.Snapshot.Index, Term: u.Snapshot.Term}
+		for _, on := range done[i].noted {
+			if on.HardState {
+				w.hold(w.progress.DurableLog(on.Member, on.Term, on.Vote, on.Commit))
 			}
-			if hs := u.HardState; hs != nil {
-				on.HardState, on.Term, on.Vote, on.Commit = true, katakv.Term(hs.GetTerm()), katakv.ReplicaID(hs.GetVote()), katakv.Index(hs.GetCommit())
-				w.hold(w.progress.DurableLog(m, on.Term, on.Vote, on.Commit))
-			}
-			w.hold(w.durability.Synced(m, on))
+			w.hold(w.durability.Synced(on.Member, on.Update))
 		}
 	}
 }
