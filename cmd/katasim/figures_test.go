@@ -78,25 +78,21 @@ func TestRepeatsInAnotherProcess(t *testing.T) {
 	if require.Full() {
 		seeds = fullRepeats
 	}
-	traces := [2]map[uint64]uint64{}
-	for i, processors := range []int{1, 4} {
-		s := newSearch(t, seeds)
-		s.processors, s.workers = processors, 1
-		traces[i] = make(map[uint64]uint64)
-		err := s.each(t.Context(), os.Stderr, func(r *record) bool {
-			traces[i][r.Seed] = r.Trace
-			return true
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	s := newSearch(t, seeds)
+	first, err := s.traces(t.Context(), 1, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(traces[0]) != seeds {
-		t.Fatalf("%d of %d seeds were answered for", len(traces[0]), seeds)
+	second, err := s.traces(t.Context(), otherProcessors, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for seed, trace := range traces[0] {
-		if again := traces[1][seed]; again != trace || trace == 0 {
-			t.Errorf("seed %d: traces %016x and %016x", seed, trace, again)
+	if len(first) != seeds {
+		t.Fatalf("%d of %d seeds were answered for", len(first), seeds)
+	}
+	for seed := range first {
+		if !repeats(first, second, seed) {
+			t.Errorf("seed %d: traces %016x and %016x", seed, first[seed], second[seed])
 		}
 	}
 	t.Log(figures.Line("seeds with equal traces", float64(seeds), ""))
@@ -108,11 +104,7 @@ func TestMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs: left out by -short")
 	}
-	root, err := repository(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := readMutants(root)
+	root, all, err := readMutants(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,11 +8,7 @@ import (
 
 // Every mutant still fits the code that it changes.
 func TestMutantsFit(t *testing.T) {
-	root, err := repository(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := readMutants(root)
+	root, all, err := readMutants(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,7 @@ func minimize(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("minimize", flag.ContinueOnError)
 	var c changes
 	c.register(flags)
-	given, err := parse(flags, args, stdout, "SEED")
-	if err != nil {
-		return err
-	}
-	seed, err := parseSeed(given[0])
+	seed, err := parseWithSeed(flags, args, stdout)
 	if err != nil {
 		return err
 	}

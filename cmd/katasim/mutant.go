@@ -41,26 +41,29 @@ type mutant struct {
 
 type edit struct{ file, was, is string }
 
-// readMutants reads all mutants of the repository at root, by name.
-func readMutants(root string) ([]mutant, error) {
+// readMutants finds the repository that the working directory is in, and reads all its mutants, by name.
+func readMutants(ctx context.Context) (root string, all []mutant, err error) {
+	root, err = repository(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	paths, err := filepath.Glob(filepath.Join(root, mutantDir, "*"+mutantSuffix))
 	if err != nil || len(paths) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("no mutants in %s: run it inside the repository", filepath.Join(root, mutantDir)))
+		return "", nil, errors.Join(err, fmt.Errorf("no mutants in %s: run it inside the repository", filepath.Join(root, mutantDir)))
 	}
 	slices.Sort(paths)
-	var all []mutant
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("read a mutant: %w", err)
+			return "", nil, fmt.Errorf("read a mutant: %w", err)
 		}
 		m, err := parseMutant(strings.TrimSuffix(filepath.Base(path), mutantSuffix), string(text))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return "", nil, fmt.Errorf("%s: %w", path, err)
 		}
 		all = append(all, m)
 	}
-	return all, nil
+	return root, all, nil
 }
 
 func parseMutant(name, text string) (mutant, error) {
@@ -69,11 +72,11 @@ func parseMutant(name, text string) (mutant, error) {
 	m := mutant{name: name, about: strings.Join(strings.Fields(about), " "), rare: rare}
 	for rest != "" {
 		var e edit
-		var ok [4]bool
+		var ok [3]bool
 		e.file, rest, ok[0] = strings.Cut(rest, "\n@@ was\n")
 		e.was, rest, ok[1] = strings.Cut(rest, "\n@@ is\n")
 		e.is, rest, ok[2] = strings.Cut(rest, "\n@@ end\n")
-		_, rest, ok[3] = strings.Cut(rest, "@@ file ")
+		_, rest, _ = strings.Cut(rest, "@@ file ")
 		if !ok[0] || !ok[1] || !ok[2] {
 			return m, errors.New("an edit is not of the form: @@ file, @@ was, @@ is, @@ end")
 		}

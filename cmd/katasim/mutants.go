@@ -45,11 +45,7 @@ func mutants(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if _, err := parse(flags, args, stdout); err != nil {
 		return err
 	}
-	root, err := repository(ctx)
-	if err != nil {
-		return err
-	}
-	all, err := readMutants(root)
+	root, all, err := readMutants(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,12 +85,7 @@ func (h *hunt) choose(all []mutant, only string) ([]mutant, error) {
 	}
 	var chosen []mutant
 	for _, name := range strings.Split(only, ",") {
-		at := -1
-		for i := range all {
-			if all[i].name == name {
-				at = i
-			}
-		}
+		at := slices.IndexFunc(all, func(m mutant) bool { return m.name == name })
 		if at < 0 {
 			return nil, usagef("no mutant is named %q; %s holds them", name, mutantDir)
 		}

@@ -110,6 +110,15 @@ func parse(flags *flag.FlagSet, args []string, stdout io.Writer, names ...string
 	return given, nil
 }
 
+// parseWithSeed reads flags and one seed.
+func parseWithSeed(flags *flag.FlagSet, args []string, stdout io.Writer) (uint64, error) {
+	given, err := parse(flags, args, stdout, "SEED")
+	if err != nil {
+		return 0, err
+	}
+	return parseSeed(given[0])
+}
+
 func parseSeed(text string) (uint64, error) {
 	seed, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
 )
 
 // repeat carries seeds out in two processes of different settings and compares the hashes of all that happened.
@@ -21,36 +20,48 @@ func repeat(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if s.seeds <= 0 {
 		return usagef("--seeds is positive")
 	}
-	s.workers = 1
-	traces := make(map[uint64]uint64)
-	s.processors = 1
-	err := s.each(ctx, stderr, func(r *record) bool {
-		traces[r.Seed] = r.Trace
-		return true
-	})
+	first, err := s.traces(ctx, 1, stderr)
 	if err != nil {
 		return err
 	}
-	s.processors = max(4, runtime.NumCPU())
+	second, err := s.traces(ctx, otherProcessors, stderr)
+	if err != nil {
+		return err
+	}
 	var t tally
-	err = s.each(ctx, stderr, func(r *record) bool {
+	for seed := s.from; seed < s.from+uint64(s.seeds); seed++ {
 		verdict := "the same"
-		if first, ran := traces[r.Seed]; !ran || first != r.Trace || r.Trace == 0 {
-			verdict = fmt.Sprintf("FAILED: %016x in the process before", first)
-			t.failed++
-		} else {
+		if repeats(first, second, seed) {
 			t.passed++
+		} else {
+			verdict = fmt.Sprintf("FAILED: %016x in the process before", first[seed])
+			t.failed++
 		}
-		fmt.Fprintf(stdout, "seed %d: trace %016x, %s\n", r.Seed, r.Trace, verdict)
-		return true
-	})
-	if err != nil {
-		return err
+		fmt.Fprintf(stdout, "seed %d: trace %016x, %s\n", seed, second[seed], verdict)
 	}
-	t.failed += s.seeds - t.passed - t.failed // seeds that no process answered for
 	fmt.Fprintf(stdout, "%d passed, %d failed\n", t.passed, t.failed)
 	if t.failed > 0 {
 		return errFailed
 	}
 	return nil
+}
+
+// otherProcessors is how many the second process uses: enough for Pebble's goroutines to run beside the simulation.
+const otherProcessors = 4
+
+// traces carries the seeds out in one process with so many processors, and returns the hash of each that it answered for.
+func (s *search) traces(ctx context.Context, processors int, stderr io.Writer) (map[uint64]uint64, error) {
+	in := *s
+	in.workers, in.processors = 1, processors
+	traces := make(map[uint64]uint64)
+	err := in.each(ctx, stderr, func(r *record) bool {
+		traces[r.Seed] = r.Trace
+		return true
+	})
+	return traces, err
+}
+
+// repeats reports whether two processes answered for a seed, and alike.
+func repeats(first, second map[uint64]uint64, seed uint64) bool {
+	return first[seed] != 0 && first[seed] == second[seed]
 }

@@ -19,11 +19,7 @@ func replay(_ context.Context, args []string, stdout, _ io.Writer) error {
 	quiet := flags.Bool("quiet", false, "tell the outcome only")
 	messages := flags.Bool("messages", false, "tell every Raft message and log update as well")
 	grep := flags.String("about", "", "tell only lines that hold this text, such as a key or \"n2\"")
-	given, err := parse(flags, args, stdout, "SEED")
-	if err != nil {
-		return err
-	}
-	seed, err := parseSeed(given[0])
+	seed, err := parseWithSeed(flags, args, stdout)
 	if err != nil {
 		return err
 	}
