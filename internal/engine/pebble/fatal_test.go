@@ -12,55 +12,22 @@ import (
 	"github.com/katakv/katakv/internal/engine"
 )
 
-// TestFailedSyncIsFatal checks that a sync which fails in a flush reaches Fatal, and that nothing goes on
-// behind it.
-func TestFailedSyncIsFatal(t *testing.T) {
-	broken := errors.New("the disk is broken")
-	var on errorfs.Toggle
-	on.Injector = errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
-			return broken
-		}
-		return nil
-	})
-	fatal := make(chan error, 10)
-	e, err := Open("state", Options{
-		FS: errorfs.Wrap(vfs.NewMem(), &on), CacheBytes: 1 << 20, MemTableBytes: 1 << 20,
-		Fatal: func(err error) { fatal <- err },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := e.NewBatch()
-	b.Set([]byte("k"), []byte("v"))
-	if err := e.Commit(b); err != nil {
-		t.Fatal(err)
-	}
-	on.On()
-	go func() { _ = e.Flush() }() // never returns: the engine is parked, and so not closed either
-	if err := <-fatal; !strings.Contains(err.Error(), broken.Error()) {
-		t.Fatalf("got %v, want %v", err, broken)
-	}
-}
+var errBroken = errors.New("the disk is broken")
 
-// TestFailedDirectorySyncIsFatal: where it moves a marker to a new manifest, Pebble itself panics instead of telling.
-func TestFailedDirectorySyncIsFatal(t *testing.T) {
-	broken := errors.New("the disk is broken")
+// flushOn opens an engine, breaks its disk by inject, and flushes. It returns what Fatal was told; the engine is parked
+// then, and so not closed either.
+func flushOn(t *testing.T, inject errorfs.InjectorFunc, tune func(*pebble.Options)) error {
+	t.Helper()
 	var on errorfs.Toggle
-	moving := false
-	on.Injector = errorfs.InjectorFunc(func(op errorfs.Op) error {
-		moving = moving || op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker")
-		if moving && op.Kind == errorfs.OpFileSync && op.Path == "state" {
-			return broken
-		}
-		return nil
-	})
+	on.Injector = inject
 	fatal := make(chan error, 10)
 	opts := Options{
 		FS: errorfs.Wrap(vfs.NewMem(), &on), CacheBytes: 1 << 20, MemTableBytes: 1 << 20,
 		Fatal: func(err error) { fatal <- err },
 	}
-	opts.Tune(func(o *pebble.Options) { o.MaxManifestFileSize = 1 })
+	if tune != nil {
+		opts.Tune(tune)
+	}
 	e, err := Open("state", opts)
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +39,35 @@ func TestFailedDirectorySyncIsFatal(t *testing.T) {
 	}
 	on.On()
 	go func() { _ = e.Flush() }() // never returns
-	if err := <-fatal; !errors.Is(err, broken) {
-		t.Fatalf("got %v, want %v", err, broken)
+	return <-fatal
+}
+
+// TestFailedSyncIsFatal checks that a sync which fails in a flush reaches Fatal, and that nothing goes on
+// behind it.
+func TestFailedSyncIsFatal(t *testing.T) {
+	err := flushOn(t, func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
+			return errBroken
+		}
+		return nil
+	}, nil)
+	if !strings.Contains(err.Error(), errBroken.Error()) {
+		t.Fatalf("got %v, want %v", err, errBroken)
+	}
+}
+
+// TestFailedDirectorySyncIsFatal: where it moves a marker to a new manifest, Pebble itself panics instead of telling.
+func TestFailedDirectorySyncIsFatal(t *testing.T) {
+	moving := false
+	err := flushOn(t, func(op errorfs.Op) error {
+		moving = moving || op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker")
+		if moving && op.Kind == errorfs.OpFileSync && op.Path == "state" {
+			return errBroken
+		}
+		return nil
+	}, func(o *pebble.Options) { o.MaxManifestFileSize = 1 })
+	if !errors.Is(err, errBroken) {
+		t.Fatalf("got %v, want %v", err, errBroken)
 	}
 }
 
