@@ -52,7 +52,7 @@ func (n *Node) assemble() error {
 		err = n.openCore(m, i, metas)
 	}
 	if err != nil {
-		return errors.Join(err, m.close())
+		return errors.Join(err, m.close(n.engineFailed))
 	}
 	clusterMap = kv.NewestMap(m.engine, clusterMap)
 	for _, l := range m.loops {
@@ -151,13 +151,18 @@ func (n *Node) launch(m *machinery) {
 	n.group.Start(n.announce)
 }
 
-// close closes the logs and the engine; the goroutines have ended.
-func (m *machinery) close() error {
+// close closes the logs and the engine; the goroutines have ended. An engine that failed stays open: who met the
+// failure is in it for ever, and Pebble panics if it is closed around a reader.
+func (m *machinery) close(engineFailed <-chan struct{}) error {
 	var errs []error
 	for _, w := range m.writers {
 		errs = append(errs, w.close())
 	}
-	errs = append(errs, m.engine.Close())
+	select {
+	case <-engineFailed:
+	default:
+		errs = append(errs, m.engine.Close())
+	}
 	return errors.Join(errs...)
 }
 

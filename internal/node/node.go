@@ -205,7 +205,7 @@ func (n *Node) stopAll() {
 	n.transport.Stop()
 	n.group.Stop()
 	if m != nil {
-		if err := m.close(); err != nil {
+		if err := m.close(n.engineFailed); err != nil {
 			n.cfg.Logger.Error("close", "error", err)
 		}
 	}

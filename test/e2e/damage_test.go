@@ -55,16 +55,30 @@ func readBatches(t *testing.T, n *localcluster.Node) (path string, batches []log
 func stopIdle(t *testing.T, n *localcluster.Node) (path string, batches []logBatch) {
 	t.Helper()
 	eventually(t, func() error {
-		path, batches = readBatches(t, n)
-		if len(batches) < 3 || batches[len(batches)-1].records != 0 {
-			return fmt.Errorf("the log of node %d has %d batches and does not end in an empty one", n.ID, len(batches))
+		if !n.Running() {
+			if err := n.Start(); err != nil {
+				return err
+			}
 		}
-		return nil
+		if err := endsIdle(t, n); err != nil {
+			return err
+		}
+		if err := n.Kill(); err != nil {
+			return err
+		}
+		return endsIdle(t, n) // a batch may have come between the look and the kill: it would be one that counts
 	})
-	if err := n.Kill(); err != nil {
-		t.Fatal(err)
-	}
 	return readBatches(t, n)
+}
+
+// endsIdle returns an error unless the log of n ends in a batch without records.
+func endsIdle(t *testing.T, n *localcluster.Node) error {
+	t.Helper()
+	_, batches := readBatches(t, n)
+	if len(batches) < 3 || batches[len(batches)-1].records != 0 {
+		return fmt.Errorf("the log of node %d has %d batches and does not end in an empty one", n.ID, len(batches))
+	}
+	return nil
 }
 
 // overwrite changes bytes of a file in place.
