@@ -144,6 +144,8 @@ func (d *disk) append() {
 	if err := d.log.Append([]*raftlog.Batch{b}); err != nil {
 		d.t.Fatal(err)
 	}
+	d.later.Lock() // Pebble's goroutines copy it when they meet the crash
+	defer d.later.Unlock()
 	for i := range d.logs {
 		d.acked[i] = len(d.logs[i].entries)
 	}
@@ -159,7 +161,9 @@ func (d *disk) flush() {
 		flushed = append(flushed, m.Meta().Applied)
 		d.log.Release(m.Shard(), katakv.ReplicaID(11+i), m.Meta().Applied)
 	}
+	d.later.Lock()
 	d.flushed = flushed
+	d.later.Unlock()
 	if err := d.log.Tidy(); err != nil {
 		d.t.Fatal(err)
 	}
