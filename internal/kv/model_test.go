@@ -71,7 +71,7 @@ func (m model) execute(op *command.Operation) string {
 		n := int64(0)
 		if found {
 			var err error
-			if n, err = strconv.ParseInt(old, 10, 64); err != nil {
+			if n, err = strconv.ParseInt(old, 10, 64); err != nil || fmt.Sprint(n) != old { // as in Redis, "018" is none
 				return "error invalid: value is not an integer or out of range"
 			}
 		}
