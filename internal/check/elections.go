@@ -30,6 +30,14 @@ func (e *Elections) Won(m Member, term katakv.Term) error {
 	return nil
 }
 
+// Claimed tells that m says of itself that it leads a term, which nobody may say who has not won it.
+func (e *Elections) Claimed(m Member, term katakv.Term) error {
+	if winner := e.Leader(m.Shard, term); winner != m.Replica {
+		return fmt.Errorf("%v claims to lead term %d, which %v won", m, term, Member{m.Shard, winner})
+	}
+	return nil
+}
+
 // Leader returns who won a term, or 0.
 func (e *Elections) Leader(shard katakv.ShardID, term katakv.Term) katakv.ReplicaID {
 	return e.winners[election{shard, term}]

@@ -76,6 +76,33 @@ func (l *Logs) Append(m Member, entries []Entry) error {
 	return nil
 }
 
+// Sent tells that m, which leads term, sends entries that follow the position after. They must be what the shard's logs
+// hold there: memory that is written again behind a message changes what others are told.
+func (l *Logs) Sent(m Member, term katakv.Term, after Position, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	shard := l.shard(m.Shard)
+	at, known := shard.seen[after]
+	if !known {
+		return fmt.Errorf("%v sends entries after %v, which no log of the shard ever held", m, after)
+	}
+	chain, previous := at.chain, after
+	for i := range entries {
+		e := &entries[i]
+		if e.Index != previous.Index+1 || e.Term < previous.Term || e.Term > term {
+			return fmt.Errorf("%v sends %v after %v in term %d", m, e.Position, previous, term)
+		}
+		chain = mix(mix(chain, uint64(e.Term)), e.Hash)
+		is, known := shard.seen[e.Position]
+		if !known || is.chain != chain {
+			return fmt.Errorf("%v sends another entry at %v than its shard's logs hold", m, e.Position)
+		}
+		previous = e.Position
+	}
+	return nil
+}
+
 // see records what m holds at a position, or compares it with what was seen there.
 func (s *lineage) see(m Member, at Position, is link) error {
 	was, known := s.seen[at]

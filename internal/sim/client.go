@@ -38,12 +38,17 @@ type client struct {
 	gen     generator
 	attempt int // answers to earlier ones come too late
 	busy    bool
+	// home is the node that a loyal client stays with, whatever others do; nil: it takes any for each pipeline.
+	home *Node
 }
 
 const (
 	// minPatience and maxPatience are how long a client waits before it believes that its node is gone.
 	minPatience = 500 * time.Millisecond
 	maxPatience = 5 * time.Second
+	// readerPatience is how long a client that only reads waits at most: it costs nobody anything to ask for as long as
+	// a node may be paused.
+	readerPatience = 10 * time.Second
 	// restTime is the longest pause of a client that does not know what became of its last command.
 	restTime = 2 * time.Second
 )
@@ -55,7 +60,10 @@ func NewClients(c *Cluster, load Workload) *Clients {
 		purpose := fmt.Sprintf("client %d", i)
 		rng := newRand(c.opts.Seed, purpose)
 		cl := &client{clients: cs, number: i, rng: rng}
-		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i), unknown: cs.unknown}
+		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i), unknown: cs.unknown, readOnly: i < load.Readers}
+		if i < load.Readers || chance(rng, load.Loyal) {
+			cl.home = c.nodes[rng.IntN(len(c.nodes))]
+		}
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}
@@ -86,7 +94,10 @@ func (cl *client) act() {
 	if cs.stopped {
 		return
 	}
-	n := c.nodes[cl.rng.IntN(len(c.nodes))]
+	n := cl.home
+	if n == nil {
+		n = c.nodes[cl.rng.IntN(len(c.nodes))]
+	}
 	if !n.up || n.stopping {
 		cl.later() // the connection is refused
 		return
@@ -100,8 +111,12 @@ func (cl *client) act() {
 	cl.attempt++
 	attempt := cl.attempt
 	cl.busy = true
-	c.after(between(cl.rng, minPatience, maxPatience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, ops) })
-	n.submit(ops, func(replies []command.Reply) { cl.answered(attempt, ops, replies) })
+	patience := maxPatience
+	if cl.gen.readOnly {
+		patience = readerPatience
+	}
+	c.after(between(cl.rng, minPatience, patience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, ops) })
+	n.submit(cl.number, ops, func(replies []command.Reply) { cl.answered(attempt, ops, replies) })
 }
 
 func (cs *Clients) touch(keys []string) {
@@ -113,23 +128,20 @@ func (cs *Clients) touch(keys []string) {
 	}
 }
 
-// submit hands operations to the node, now or, when it is paused, when it goes on.
-func (n *Node) submit(ops []check.Operation, done func([]command.Reply)) {
-	if n.paused {
-		n.held = append(n.held, func() { n.submit(ops, done) })
-		return
-	}
+// submit hands the operations of a client to the node.
+func (n *Node) submit(number int, ops []check.Operation, done func([]command.Reply)) {
 	b := &router.Batch{Calls: make([]router.Call, len(ops))}
 	for i := range ops {
 		b.Calls[i].Operation = toCommand(&ops[i])
 	}
-	n.Execute(b, func() {
+	answered := func() {
 		replies := make([]command.Reply, len(ops))
 		for i := range b.Calls {
 			replies[i] = b.Calls[i].Reply
 		}
 		done(replies)
-	})
+	}
+	n.admit(sourceOfClient(number), func() { n.Execute(b, answered) })
 }
 
 // giveUp treats commands whose node never answered as unknown.
@@ -140,6 +152,9 @@ func (cl *client) giveUp(attempt int, ops []check.Operation) {
 	cl.end(ops, func(i int) {
 		ops[i].Outcome, ops[i].Return = katakv.OutcomeUnknown, check.Never
 	})
+	if cl.home != nil && !cl.gen.readOnly {
+		cl.home = cl.clients.cluster.nodes[cl.rng.IntN(len(cl.clients.cluster.nodes))]
+	}
 }
 
 func (cl *client) answered(attempt int, ops []check.Operation, replies []command.Reply) {
@@ -292,7 +307,7 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 		return
 	}
 	op := check.Operation{Client: number, Kind: check.Get, Keys: []string{key}, Call: c.queue.now}
-	n.submit([]check.Operation{op}, func(replies []command.Reply) {
+	n.submit(number, []check.Operation{op}, func(replies []command.Reply) {
 		if replies[0].Kind == command.ReplyError {
 			again()
 			return

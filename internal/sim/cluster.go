@@ -147,10 +147,8 @@ func (c *Cluster) dispatch(e *event) {
 	n := c.nodes[e.node-1]
 	switch {
 	case n.life != e.life || !n.up:
-	case n.paused:
-		n.held = append(n.held, e.run)
 	default:
-		e.run()
+		n.admitOwn(e.run)
 	}
 }
 

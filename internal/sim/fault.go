@@ -16,13 +16,16 @@ type Fault struct {
 // faultKind is one kind of fault. A strike does one harm and sees to it that the harm ends.
 type faultKind struct {
 	name string
-	// often is the shortest mean interval that a plan draws; the longest is slowestFactor times that.
+	// often is the shortest mean interval that a plan draws; the longest is slowestFactor times that, or themeFactor times.
 	often  time.Duration
 	strike func(*strike)
 }
 
-// slowestFactor spreads the rates of faults over plans.
-const slowestFactor = 8
+// slowestFactor spreads the rates of faults over plans, themeFactor over plans with a theme.
+const (
+	slowestFactor = 8
+	themeFactor   = 2.5
+)
 
 // faultKinds is the catalogue.
 var faultKinds = slices.Concat(processFaults, networkFaults, diskFaults)

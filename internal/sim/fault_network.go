@@ -37,6 +37,13 @@ var networkFaults = []faultKind{
 		s.CutOneWay(a, b)
 		s.later(200*time.Millisecond, 10*time.Second, func() { s.MendOneWay(a, b) })
 	}},
+	{"lag", 3 * time.Second, func(s *strike) {
+		n := s.victim()
+		lag := between(s.rng, 100*time.Millisecond, 3*time.Second)
+		s.tell("%v hears everybody %v late", n.id, lag)
+		s.network.lag[n.id] = lag
+		s.later(time.Second, 8*time.Second, func() { delete(s.network.lag, n.id) })
+	}},
 	{"deaf", 4 * time.Second, func(s *strike) { s.halfIsolate("hears nobody", true) }},
 	{"mute", 4 * time.Second, func(s *strike) { s.halfIsolate("is heard by nobody", false) }},
 	{"flap", 5 * time.Second, func(s *strike) {

@@ -21,6 +21,8 @@ type network struct {
 	// normal is how links behave when nothing is wrong, now how they behave at the moment.
 	normal, now Network
 	links       map[[2]katakv.NodeID]*link
+	// lag is by how much what is sent to a node arrives later than it should, in its order.
+	lag map[katakv.NodeID]time.Duration
 }
 
 // link is one direction between two nodes.
@@ -35,7 +37,7 @@ type link struct {
 func newNetwork(c *Cluster, opts Network) *network {
 	return &network{
 		cluster: c, rng: newRand(c.opts.Seed, "network"), normal: opts, now: opts,
-		links: make(map[[2]katakv.NodeID]*link),
+		links: make(map[[2]katakv.NodeID]*link), lag: make(map[katakv.NodeID]time.Duration),
 	}
 }
 
@@ -67,14 +69,20 @@ func (w *network) send(from, to katakv.NodeID, m wire.Message) {
 	}
 }
 
-// corrupted returns a chunk with one bit flipped, as a bad disk or memory at its sender's would leave it.
+// corrupted returns a chunk with one bit flipped or without its end, as a bad disk or memory at its sender's would leave
+// it.
 func (w *network) corrupted(c *wire.SnapshotChunk) *wire.SnapshotChunk {
-	flipped := *c
-	flipped.Data = bytes.Clone(c.Data)
-	at := w.rng.IntN(8 * len(flipped.Data))
-	flipped.Data[at/8] ^= 1 << (at % 8)
+	bad := *c
+	if chance(w.rng, 0.5) {
+		bad.Data = c.Data[:w.rng.IntN(len(c.Data))]
+		w.cluster.tell("chunk %d of a snapshot of %v lacks its end", c.Sequence, c.Shard)
+		return &bad
+	}
+	bad.Data = bytes.Clone(c.Data)
+	at := w.rng.IntN(8 * len(bad.Data))
+	bad.Data[at/8] ^= 1 << (at % 8)
 	w.cluster.tell("a bit flips in chunk %d of a snapshot of %v", c.Sequence, c.Shard)
-	return &flipped
+	return &bad
 }
 
 func (w *network) deliver(from, to katakv.NodeID, payload []byte, class wire.Class, ordered bool) {
@@ -84,6 +92,7 @@ func (w *network) deliver(from, to katakv.NodeID, payload []byte, class wire.Cla
 	if chance(w.rng, w.now.Slow) {
 		delay = between(w.rng, w.now.MinDelay, w.now.SlowDelay)
 	}
+	delay += w.lag[to]
 	if ordered {
 		delay = max(delay, l.busyUntil[class]-c.queue.now)
 		l.busyUntil[class] = c.queue.now + delay
@@ -151,6 +160,7 @@ func (c *Cluster) Heal() {
 		l.cuts = 0
 	}
 	c.network.now = c.network.normal
+	clear(c.network.lag)
 }
 
 // Reset breaks the connections between two nodes: what is on its way is lost, and both are told.

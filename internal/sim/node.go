@@ -33,11 +33,10 @@ type Node struct {
 	// known is the cluster map as the data directory keeps it: durable before anybody in the node hears of it.
 	known *placement.Map
 
-	up     bool
-	paused bool
-	lost   string // why the node will never start again; empty: it may
-	life   int    // counts starts; events of earlier lives are void
-	held   []func()
+	up   bool
+	lost string // why the node will never start again; empty: it may
+	life int    // counts starts; events of earlier lives are void
+	hands
 
 	clock     nodeClock
 	passDelay time.Duration
@@ -91,7 +90,7 @@ func (n *Node) Start() {
 		n.refuse(err)
 		return
 	}
-	n.up, n.paused, n.held, n.stopping, n.startAgain = true, false, nil, false, false
+	n.up, n.hands, n.stopping, n.startAgain = true, hands{}, false, false
 	n.passing, n.writing, n.waiting, n.crashAt = false, false, nil, crashNowhere
 	n.staged, n.sending = make(map[streamKey]*stagedSnapshot), make(map[uint64]*outgoingSnapshot)
 	c.tell("%v starts for the %d. time", n.id, n.life)
@@ -149,26 +148,6 @@ func (n *Node) refuse(err error) {
 		return
 	}
 	c.fail(fmt.Errorf("%v does not start: %w", n.id, err))
-}
-
-// Pause stops the node's hands; what arrives meanwhile waits. Its clock goes on.
-func (n *Node) Pause() { n.paused = true }
-
-// Resume ends a pause.
-func (n *Node) Resume() {
-	if !n.paused {
-		return
-	}
-	n.paused = false
-	held := n.held
-	n.held = nil
-	for i, run := range held {
-		if !n.up || n.paused { // something that was held ended it
-			n.held = append(n.held, held[i:]...)
-			return
-		}
-		run()
-	}
 }
 
 // after schedules something that only happens in this life of the node.

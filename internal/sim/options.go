@@ -57,7 +57,7 @@ type Network struct {
 	// Slow is the probability of a delay up to SlowDelay instead, which reorders messages.
 	Slow      float64
 	SlowDelay time.Duration
-	// Corrupt is the probability that a chunk of a snapshot arrives with a flipped bit.
+	// Corrupt is the probability that a chunk of a snapshot arrives with a flipped bit or without its end.
 	Corrupt float64
 }
 

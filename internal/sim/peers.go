@@ -10,10 +10,11 @@ import (
 
 // receive takes a message from a peer.
 func (n *Node) receive(from katakv.NodeID, m wire.Message) {
-	if n.paused {
-		n.held = append(n.held, func() { n.receive(from, m) })
-		return
-	}
+	n.admit(sourceOf(from), func() { n.take(from, m) })
+}
+
+// take does what a message asks for.
+func (n *Node) take(from katakv.NodeID, m wire.Message) {
 	switch msg := m.(type) {
 	case *wire.RaftBatch:
 		n.core.Receive(from, msg)
@@ -45,6 +46,7 @@ func (n *Node) receive(from katakv.NodeID, m wire.Message) {
 func (n *Node) gossip() {
 	n.gossipSoon = false
 	g := &wire.Gossip{Epoch: n.known.Epoch, Leading: n.router.Leading()}
+	n.cluster.witness.claims(n, g.Leading)
 	for i := range n.known.Nodes {
 		if id := n.known.Nodes[i].ID; id != n.id {
 			n.cluster.network.send(n.id, id, g)
@@ -74,13 +76,11 @@ func (n *Node) peerDown(peer katakv.NodeID) {
 	if !n.up {
 		return
 	}
-	if n.paused {
-		n.held = append(n.held, func() { n.peerDown(peer) })
-		return
-	}
-	n.core.PeerUnreachable(peer)
-	n.router.PeerDown(peer)
-	n.streamsDown(peer)
-	n.carryRouter()
-	n.wake()
+	n.admit(sourceOf(peer), func() {
+		n.core.PeerUnreachable(peer)
+		n.router.PeerDown(peer)
+		n.streamsDown(peer)
+		n.carryRouter()
+		n.wake()
+	})
 }

@@ -47,14 +47,56 @@ func Draw(seed uint64) Plan {
 	p.Options = drawOptions(rng)
 	p.Options.Seed = seed
 	p.Workload = drawWorkload(rng)
-	p.Faults = drawFaults(rng)
-	if p.Options.WindowBytes == smallestWindow && chance(rng, 0.4) {
-		p.Faults = append(p.Without("corrupt-snapshots").Faults, Fault{Name: "corrupt-snapshots", Mean: 4 * time.Second})
+	switch {
+	case chance(rng, 0.2):
+		p.depose(rng)
+	case chance(rng, 0.25):
+		p.replace(rng)
+	default:
+		p.Faults = drawFaults(rng, faultKinds, rng.IntN(6), slowestFactor)
 	}
 	if p.Options.Replicas >= 3 && chance(rng, 0.25) {
 		p.Severed = pick(rng, SeveredAll, SeveredDeaf, SeveredMute, SeveredLink)
 	}
 	return p
+}
+
+// Most plans draw what they do from everything. Some have a theme: what goes wrong in rare moments only is met where
+// everything else in the plan makes those moments common.
+
+// depose lets leaders be replaced behind their backs, while clients go on asking them.
+func (p *Plan) depose(rng *rand.Rand) {
+	o, w := &p.Options, &p.Workload
+	o.Nodes, o.Replicas = pick(rng, 3, 3, 5), 3
+	o.Shards = 1 + rng.IntN(3)
+	w.Registers, w.Counters, w.Lists, w.Groups = 1+rng.IntN(2), rng.IntN(2), rng.IntN(2), 0
+	w.Pipeline, w.Clients = 1, 8+rng.IntN(6)
+	w.Readers, w.Loyal = w.Clients/2, 0.3
+	w.LargeBytes = 0
+	deposing := []string{"isolate", "mute", "deaf", "pause", "lag", "partition", "delays", "slow-processor", "terminate", "kill"}
+	p.Faults = drawFaults(rng, kindsNamed(deposing), 2+rng.IntN(4), themeFactor)
+}
+
+// replace lets replicas miss more than the windows of their leaders hold, so that snapshots replace what they have; in
+// half of these plans that is next to nothing.
+func (p *Plan) replace(rng *rand.Rand) {
+	o, w := &p.Options, &p.Workload
+	o.WindowBytes = smallestWindow
+	o.Shards = 1 + rng.IntN(4)
+	o.Pebble = chance(rng, 0.3)
+	o.ChunkBytes = 1 << (7 + rng.IntN(5))
+	w.Clients, w.Pipeline, w.Think = 8+rng.IntN(5), 1, 40*time.Millisecond
+	w.LargeBytes, w.LargeOneIn = pick(rng, 0, 0, 4<<10), 3
+	if chance(rng, 0.5) {
+		o.Pebble = chance(rng, 0.6)
+		w.Sweeping, w.Counters, w.Lists, w.Groups = true, 0, 0, 0
+		w.Generation = between(rng, 2*time.Second, 5*time.Second)
+	}
+	replacing := []string{"kill", "power", "isolate", "cut-pair", "cut-one-way", "deaf", "flap", "pause", "lag", "reset", "delays", "crash-at-sync"}
+	p.Faults = drawFaults(rng, kindsNamed(replacing), 2+rng.IntN(3), themeFactor)
+	if chance(rng, 0.7) {
+		p.Faults = append(p.Faults, Fault{Name: "corrupt-snapshots", Mean: 4 * time.Second})
+	}
 }
 
 // smallestWindow leaves a window next to nothing beyond what it must hold: whoever misses a second needs a snapshot.
@@ -69,7 +111,7 @@ func drawOptions(rng *rand.Rand) Options {
 		SegmentBytes:  1 << (12 + rng.IntN(6)),
 		ChunkBytes:    1 << (8 + rng.IntN(8)),
 		FlushInterval: between(rng, 100*time.Millisecond, 6*time.Second),
-		Pebble:        chance(rng, 0.2),
+		Pebble:        chance(rng, 0.16),
 		Network: Network{
 			MaxDelay: pick(rng, time.Millisecond, 2*time.Millisecond, 10*time.Millisecond, 30*time.Millisecond),
 			Drop:     pick(rng, 0, 0, 0.01, 0.04), Duplicate: pick(rng, 0, 0.01, 0.04), Slow: pick(rng, 0, 0.01, 0.04),
@@ -94,9 +136,10 @@ const mostAtOnce = 16
 
 func drawWorkload(rng *rand.Rand) Workload {
 	pipeline := pick(rng, 1, 1, 2, 5)
-	return Workload{
+	w := Workload{
 		Pipeline:   pipeline,
 		Clients:    min(3+rng.IntN(8), mostAtOnce/pipeline),
+		Loyal:      pick(rng, 0, 0.5, 1),
 		Think:      pick(rng, 40*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond),
 		Registers:  1 + rng.IntN(6),
 		Counters:   1 + rng.IntN(3),
@@ -104,22 +147,33 @@ func drawWorkload(rng *rand.Rand) Workload {
 		Groups:     rng.IntN(3),
 		Generation: between(rng, 4*time.Second, 12*time.Second),
 		LargeBytes: pick(rng, 0, 0, 0, 2<<10, 64<<10, 256<<10),
+		LargeOneIn: 25,
 	}
+	w.Readers = rng.IntN(1 + w.Clients/3)
+	return w
 }
 
 // drawFaults lets a few kinds of fault strike often, rather than all of them a little: together they would leave
-// nothing running in which something could go wrong.
-func drawFaults(rng *rand.Rand) []Fault {
-	kinds := slices.Clone(faultKinds)
+// nothing running in which something could go wrong. The mean intervals are up to slowest times the shortest one.
+func drawFaults(rng *rand.Rand, from []faultKind, count int, slowest float64) []Fault {
+	kinds := slices.Clone(from)
 	rng.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-	kinds = kinds[:rng.IntN(6)]
+	kinds = kinds[:count]
 	var faults []Fault
 	for _, k := range kinds {
-		mean := time.Duration(float64(k.often) * (1 + (slowestFactor-1)*rng.Float64()))
+		mean := time.Duration(float64(k.often) * (1 + (slowest-1)*rng.Float64()))
 		faults = append(faults, Fault{Name: k.name, Mean: mean.Round(time.Millisecond)})
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
 	return faults
+}
+
+func kindsNamed(names []string) []faultKind {
+	kinds := make([]faultKind, len(names))
+	for i, name := range names {
+		kinds[i] = *findFault(name)
+	}
+	return kinds
 }
 
 // Without returns the plan with some kinds of fault left out.
@@ -139,9 +193,9 @@ func (p Plan) String() string {
 	for _, f := range p.Faults {
 		faults = append(faults, fmt.Sprintf("%s/%v", f.Name, f.Mean))
 	}
-	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients; faults [%s] for %v",
+	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers; faults [%s] for %v",
 		o.Nodes, o.Shards, o.Replicas, state, o.WindowBytes, o.SegmentBytes, o.ChunkBytes, o.FlushInterval.Round(time.Millisecond),
-		o.Timeout.Round(time.Millisecond), p.Workload.Clients, strings.Join(faults, " "), p.Safety)
+		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, strings.Join(faults, " "), p.Safety)
 	if p.Severed != SeveredNot {
 		s += "; one node " + string(p.Severed)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/replica"
+	"github.com/katakv/katakv/internal/wire"
 )
 
 // witness follows every effect of every node and holds it against the checkers of internal/check. It sees what goes
@@ -179,6 +180,14 @@ func (w *witness) won(n *Node, l replica.Leadership) {
 	w.hold(w.commits.Elected(m, l.Term))
 }
 
+// claims follows what a node tells the others that it leads.
+func (w *witness) claims(n *Node, leading []wire.Leading) {
+	for _, l := range leading {
+		here, _ := n.known.Shard(l.Shard).ReplicaOn(n.id)
+		w.hold(w.elections.Claimed(check.Member{Shard: l.Shard, Replica: here.ID}, l.Term))
+	}
+}
+
 // said follows a message that a replica sends: nothing may be said before the disk holds what it rests on.
 func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	m := check.Member{Shard: shard, Replica: katakv.ReplicaID(msg.GetFrom())}
@@ -188,6 +197,9 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 			katakv.ReplicaID(msg.GetTo()), term, msg.GetIndex(), msg.GetLogTerm(), msg.GetCommit(), len(msg.GetEntries()), msg.GetReject())
 	}
 	switch msg.GetType() {
+	case raftpb.MsgApp:
+		after := check.Position{Index: katakv.Index(msg.GetIndex()), Term: katakv.Term(msg.GetLogTerm())}
+		w.hold(w.logs.Sent(m, term, after, entriesOf(msg.GetEntries())))
 	case raftpb.MsgVote:
 		w.hold(w.durability.VoteAsked(m, term))
 	case raftpb.MsgVoteResp:

@@ -12,6 +12,13 @@ import (
 // Workload says what the clients do.
 type Workload struct {
 	Clients int
+	// Readers is how many of them only read, each from one node for the whole run: nothing else keeps on asking a node
+	// that no longer leads without knowing it.
+	Readers int
+	// Loyal is the probability that another client stays with one node until that does not answer.
+	Loyal float64
+	// Sweeping lets clients delete what is left of the registers of the generation before: shards get empty.
+	Sweeping bool
 	// Think is the longest pause between two commands of a client.
 	Think time.Duration
 	// Registers, Counters and Lists are how many keys of each sort a generation has; Groups is how many hash tags,
@@ -22,15 +29,15 @@ type Workload struct {
 	Generation time.Duration
 	// Pipeline is the largest number of commands sent at once.
 	Pipeline int
-	// LargeBytes is the size of values that are padded, one in largeOneIn.
-	LargeBytes int
+	// LargeBytes is the largest size of values that are padded, one in LargeOneIn.
+	LargeBytes, LargeOneIn int
 }
 
 const (
 	// groupKeys is how many keys share a hash tag.
 	groupKeys = 3
-	// largeOneIn is how rare padded values are.
-	largeOneIn = 25
+	// sweepOneIn is how rare it is that a sweeping client deletes what an earlier generation left.
+	sweepOneIn = 3
 	// padMark stands around the size of a padded value: "id~size~xxxx".
 	padMark = "~"
 )
@@ -46,11 +53,16 @@ type generator struct {
 	values  int
 	prefix  string         // makes values unique among clients
 	unknown map[string]int // writes of unknown outcome by the name of their key or tag, of all clients
+	// readOnly leaves out what writes.
+	readOnly bool
 }
 
 // next makes up a command for the generation of the moment.
 func (g *generator) next(now time.Duration) check.Operation {
 	generation := int(now / g.load.Generation)
+	if g.load.Sweeping && !g.readOnly && generation > 0 && g.rng.IntN(sweepOneIn) == 0 {
+		return check.Operation{Kind: check.Del, Keys: []string{g.name("register", generation-1, g.rng.IntN(g.load.Registers))}}
+	}
 	sorts := [...]int{g.load.Registers, g.load.Counters, g.load.Lists, g.load.Groups * groupKeys}
 	at := g.rng.IntN(sorts[0] + sorts[1] + sorts[2] + sorts[3])
 	for sort, n := range sorts {
@@ -63,6 +75,14 @@ func (g *generator) next(now time.Duration) check.Operation {
 }
 
 func (g *generator) onKey(sort, generation, at int) check.Operation {
+	for {
+		if op := g.draw(sort, generation, at); !g.readOnly || !op.Kind.Writes() {
+			return op
+		}
+	}
+}
+
+func (g *generator) draw(sort, generation, at int) check.Operation {
 	switch sort {
 	case 0:
 		return g.register(g.name("register", generation, at))
@@ -102,7 +122,7 @@ func onceOnly(key string) bool {
 func (g *generator) value() string {
 	g.values++
 	v := fmt.Sprintf("%s.%d", g.prefix, g.values)
-	if g.load.LargeBytes > 0 && g.rng.IntN(largeOneIn) == 0 {
+	if g.load.LargeBytes > 0 && g.rng.IntN(max(g.load.LargeOneIn, 1)) == 0 {
 		size := g.rng.IntN(g.load.LargeBytes)
 		v = fmt.Sprintf("%s%s%d%s%s", v, padMark, size, padMark, strings.Repeat("x", size))
 	}
