@@ -77,7 +77,8 @@ func (l *Logs) Append(m Member, entries []Entry) error {
 }
 
 // Sent tells that m, which leads term, sends entries that follow the position after. They must be what the shard's logs
-// hold there: memory that is written again behind a message changes what others are told.
+// hold there, if any does: memory that is written again behind a message changes what others are told. A leader that is
+// deposed in the pass in which it was elected sends an entry that it never keeps itself.
 func (l *Logs) Sent(m Member, term katakv.Term, after Position, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -94,9 +95,8 @@ func (l *Logs) Sent(m Member, term katakv.Term, after Position, entries []Entry)
 			return fmt.Errorf("%v sends %v after %v in term %d", m, e.Position, previous, term)
 		}
 		chain = mix(mix(chain, uint64(e.Term)), e.Hash)
-		is, known := shard.seen[e.Position]
-		if !known || is.chain != chain {
-			return fmt.Errorf("%v sends another entry at %v than its shard's logs hold", m, e.Position)
+		if err := shard.see(m, e.Position, link{chain, previous.Term, m.Replica}); err != nil {
+			return fmt.Errorf("to send: %w", err)
 		}
 		previous = e.Position
 	}

@@ -117,8 +117,10 @@ func TestLogsAreWhatIsSent(t *testing.T) {
 	wantError(t, l.Sent(m1, 2, at(1, 1), entries(2, 0, 1, 2)))
 	wantError(t, l.Sent(m1, 2, at(0, 0), nil))
 	wantError(t, l.Sent(m1, 2, at(4, 2), entries(5, 0, 2)), "s1/r11", "after", "no log")
-	wantError(t, l.Sent(m1, 2, at(1, 1), entries(2, 8, 1)), "s1/r11", "another entry", "index 2 of term 1")
-	wantError(t, l.Sent(m1, 2, at(3, 2), entries(4, 0, 2)), "another entry", "index 4 of term 2")
+	wantError(t, l.Sent(m1, 2, at(1, 1), entries(2, 8, 1)), "to send", "s1/r11", "another entry", "index 2 of term 1")
+	wantError(t, l.Sent(m1, 2, at(3, 2), entries(4, 0, 2))) // it may never come to hold it
+	wantError(t, l.Append(m2, entries(1, 0, 1, 1, 2)))
+	wantError(t, l.Append(m2, entries(4, 7, 2)), "s1/r12", "another entry", "index 4 of term 2")
 	wantError(t, l.Sent(m1, 1, at(2, 1), entries(3, 0, 2)), "index 3 of term 2", "in term 1")
 	wantError(t, l.Sent(m1, 2, at(1, 1), entries(3, 0, 2)), "index 3 of term 2 after")
 }

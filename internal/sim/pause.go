@@ -33,7 +33,7 @@ func sourceOfClient(number int) source   { return -1 - source(number) }
 
 const (
 	// gapChance is how often a node that wakes gets to something else before it takes up the next thing that waited.
-	gapChance = 0.25
+	gapChance = 0.1
 	// longestGap is how long that is at most.
 	longestGap = time.Millisecond
 )

@@ -48,10 +48,12 @@ func Draw(seed uint64) Plan {
 	p.Options.Seed = seed
 	p.Workload = drawWorkload(rng)
 	switch {
-	case chance(rng, 0.2):
+	case chance(rng, 0.18):
 		p.depose(rng)
-	case chance(rng, 0.25):
+	case chance(rng, 0.26):
 		p.replace(rng)
+	case chance(rng, 0.24):
+		p.restart(rng)
 	default:
 		p.Faults = drawFaults(rng, faultKinds, rng.IntN(6), slowestFactor)
 	}
@@ -87,16 +89,32 @@ func (p *Plan) replace(rng *rand.Rand) {
 	o.ChunkBytes = 1 << (7 + rng.IntN(5))
 	w.Clients, w.Pipeline, w.Think = 8+rng.IntN(5), 1, 40*time.Millisecond
 	w.LargeBytes, w.LargeOneIn = pick(rng, 0, 0, 4<<10), 3
-	if chance(rng, 0.5) {
+	o.Timeout = between(rng, 3*time.Second, 8*time.Second) // who waits longest learns what became of what a snapshot covers
+	w.Registers, w.Counters, w.Lists, w.Groups = 1, 2, 2, 0 // whatever is applied twice shows in the last two
+	if chance(rng, 0.4) {
 		o.Pebble = chance(rng, 0.6)
-		w.Sweeping, w.Counters, w.Lists, w.Groups = true, 0, 0, 0
+		w.Sweeping, w.Registers, w.Counters, w.Lists = true, 1+rng.IntN(4), 0, 0
 		w.Generation = between(rng, 2*time.Second, 5*time.Second)
 	}
-	replacing := []string{"kill", "power", "isolate", "cut-pair", "cut-one-way", "deaf", "flap", "pause", "lag", "reset", "delays", "crash-at-sync"}
-	p.Faults = drawFaults(rng, kindsNamed(replacing), 2+rng.IntN(3), themeFactor)
-	if chance(rng, 0.7) {
+	silencing := []string{"isolate", "deaf", "pause"} // also of leaders, with proposals that others commit
+	p.Faults = drawFaults(rng, kindsNamed(silencing), 1+rng.IntN(2), themeFactor)
+	replacing := []string{"kill", "power", "cut-pair", "cut-one-way", "flap", "lag", "reset", "delays", "crash-at-sync"}
+	p.Faults = append(p.Faults, drawFaults(rng, kindsNamed(replacing), rng.IntN(3), themeFactor)...)
+	if chance(rng, 0.6) {
 		p.Faults = append(p.Faults, Fault{Name: "corrupt-snapshots", Mean: 4 * time.Second})
 	}
+}
+
+// restart lets nodes begin new lives while what others sent to the earlier ones is still on its way.
+func (p *Plan) restart(rng *rand.Rand) {
+	o, w := &p.Options, &p.Workload
+	o.Shards = 1 + rng.IntN(3)
+	o.Timeout = between(rng, time.Second, 8*time.Second)
+	w.LargeBytes = 0
+	w.Loyal, w.Readers, w.Think = pick(rng, 0, 0.5), 0, 40*time.Millisecond
+	p.Faults = drawFaults(rng, kindsNamed([]string{"crash-loop", "lag"}), 2, themeFactor)
+	others := []string{"kill", "power", "terminate", "crash-at-sync", "delays", "slow-processor", "pause"}
+	p.Faults = append(p.Faults, drawFaults(rng, kindsNamed(others), rng.IntN(3), themeFactor)...)
 }
 
 // smallestWindow leaves a window next to nothing beyond what it must hold: whoever misses a second needs a snapshot.
