@@ -97,6 +97,10 @@ type Core struct {
 
 	ticks      uint64
 	evacuating bool
+	// stalled is set while the log's disk makes no progress.
+	stalled bool
+	// suspects are the nodes that are not taken to live.
+	suspects map[katakv.NodeID]bool
 }
 
 // placed is a replica of one of our shards on some node.
@@ -120,6 +124,7 @@ func New(cfg Config) *Core {
 		members:    make(map[katakv.ShardID]*member),
 		nodeOf:     make(map[katakv.ReplicaID]katakv.NodeID),
 		replicasOn: make(map[katakv.NodeID][]placed),
+		suspects:   make(map[katakv.NodeID]bool),
 	}
 }
 

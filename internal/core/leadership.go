@@ -22,6 +22,9 @@ const (
 	// have time to answer. The others wait for Raft's random timeouts, which begin then: so two seldom campaign
 	// against each other, and if they do, the next try is not another one to two seconds away.
 	succeedTicks = 5
+	// suspectTicks is what that replica gives its first campaign when its leader's node is suspected: the others may
+	// come to suspect it a moment later, and until then they do not vote.
+	suspectTicks = 1
 )
 
 // Tick advances time by one tick: Raft's timers, and where leaders belong.
@@ -47,14 +50,13 @@ func (c *Core) place(m *member) {
 		m.lastLeader = known.Leader
 	}
 	switch {
-	case c.evacuating:
+	case c.evacuating, c.stalled:
 		m.TransferAway()
 	case known.Leader == 0 && m.preferred == c.cfg.Self && c.ticks <= startTicks && c.ticks%startCampaignTicks == 0:
 		m.Campaign()
-	case m.silent >= c.cfg.ElectionTicks+m.patience && m.succeeds():
-		m.patience = 2*m.patience + succeedTicks
-		m.Campaign()
-	case known.Self && m.preferred != c.cfg.Self && m.preferred != 0 && c.ticks%balanceTicks == 0:
+	case m.silent >= c.cfg.ElectionTicks+m.patience:
+		c.succeed(m)
+	case known.Self && !c.suspects[m.preferred] && m.preferred != c.cfg.Self && m.preferred != 0 && c.ticks%balanceTicks == 0:
 		m.TransferTo(c.replicaAt(m.preferred, m.Shard()))
 	}
 }
@@ -66,16 +68,55 @@ func (m *member) heard(t raftpb.MessageType) {
 	}
 }
 
-// succeeds reports whether this replica is the one that the members agree on as the next leader: the first voter
-// beside the last leader.
-func (m *member) succeeds() bool {
+// succeed campaigns if this replica is the one that the members agree on as the next leader: the first voter beside
+// the last leader that is not on a node under suspicion.
+func (c *Core) succeed(m *member) {
 	for _, id := range m.voters {
-		if id != m.lastLeader {
-			return id == m.ID()
+		if id == m.lastLeader || c.suspects[c.nodeOf[id]] {
+			continue
 		}
+		if id == m.ID() {
+			m.patience = 2*m.patience + c.firstPatience(m)
+			m.Campaign()
+		}
+		return
 	}
-	return false
 }
+
+func (c *Core) firstPatience(m *member) int {
+	if c.suspects[c.nodeOf[m.lastLeader]] {
+		return suspectTicks
+	}
+	return succeedTicks
+}
+
+// Suspect says that a node may not live any more. Shards that it leads get another leader now, if a majority of their
+// members thinks the same: an election is right at any time, only not always of use. A node that lives and is heard by
+// its followers keeps what it leads.
+func (c *Core) Suspect(node katakv.NodeID) {
+	c.suspects[node] = true
+	for _, p := range c.replicasOn[node] {
+		m := c.members[p.shard]
+		known := m.Leadership()
+		if known.Leader != 0 {
+			m.lastLeader = known.Leader
+		}
+		if known.Self || m.lastLeader != p.replica {
+			continue
+		}
+		m.ForgetLeader()
+		m.silent, m.patience = max(m.silent, c.cfg.ElectionTicks), 0
+		c.succeed(m)
+		c.markDirty(m)
+	}
+}
+
+// Trust takes a suspicion back.
+func (c *Core) Trust(node katakv.NodeID) { delete(c.suspects, node) }
+
+// SetStalled says whether the log's disk makes no progress. A leader on such a node acknowledges nothing that needs its
+// own disk and could not even keep a vote: it hands its shards to others while it can.
+func (c *Core) SetStalled(stalled bool) { c.stalled = stalled }
 
 func (c *Core) replicaAt(node katakv.NodeID, shard katakv.ShardID) katakv.ReplicaID {
 	for _, p := range c.replicasOn[node] {

@@ -40,6 +40,8 @@ type logWriter struct {
 
 	wake  chan struct{}
 	stats atomic.Pointer[raftlog.Stats]
+	// began is when the work on the disk began that is not done yet, by the monotonic clock; 0: there is none.
+	began atomic.Int64
 
 	mu struct {
 		sync.Mutex
@@ -121,11 +123,20 @@ func (w *logWriter) write() error {
 	if len(batches) == 0 {
 		return nil
 	}
-	if err := w.log.Append(batches); err != nil {
+	w.began.Store(int64(clock.Monotonic()))
+	err := w.log.Append(batches)
+	w.began.Store(0)
+	if err != nil {
 		return fmt.Errorf("append to the raft log: %w", err)
 	}
 	w.durable(seq)
 	return nil
+}
+
+// stalled reports whether the disk has been busy with one batch for too long.
+func (w *logWriter) stalled() bool {
+	began := w.began.Load()
+	return began != 0 && clock.Monotonic()-time.Duration(began) > stallLimit
 }
 
 func (w *logWriter) publish() {

@@ -61,6 +61,7 @@ func (n *Node) assemble() error {
 	n.machinery.Store(m)
 	n.transport.SetIdentity(id.Node, id.Cluster, n.boot)
 	n.withRouter(func(r *router.Router) { r.SetMap(id.Node, clusterMap) })
+	n.pulse.begin(n.boot, id.Node, clusterMap)
 	return nil
 }
 

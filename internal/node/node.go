@@ -39,6 +39,7 @@ type Node struct {
 	cfg       Config
 	dir       *datadir.Dir
 	transport *transport.Transport
+	pulse     *pulse
 	senders   *senders
 	receiver  *receiver
 	inflight  *semaphore.Weighted
@@ -85,6 +86,7 @@ func Open(cfg Config) (*Node, error) {
 		router:       router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
 	n.topology.Store(n.router.Topology())
+	n.pulse = &pulse{node: n}
 	n.senders = newSenders(n)
 	n.receiver = newReceiver(n)
 	if err := n.openOrFail(); err != nil {
@@ -122,6 +124,7 @@ func (n *Node) open() error {
 func (n *Node) Start() {
 	n.transport.Start()
 	n.group.Start(n.runClock)
+	n.group.Start(n.pulse.run)
 	n.group.Start(n.watchDisk)
 	if m := n.machinery.Load(); m != nil {
 		n.launch(m)
@@ -304,7 +307,12 @@ func (n *Node) tickCores() {
 		return
 	}
 	for _, l := range m.loops {
-		l.inbox.put(event{do: func(c *core.Core) error { c.Tick(); return nil }})
+		stalled := l.log.stalled()
+		l.inbox.put(event{do: func(c *core.Core) error {
+			c.SetStalled(stalled)
+			c.Tick()
+			return nil
+		}})
 	}
 }
 

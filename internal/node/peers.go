@@ -8,6 +8,7 @@ import (
 	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/core"
+	"github.com/katakv/katakv/internal/liveness"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
 	"github.com/katakv/katakv/internal/wire"
@@ -33,6 +34,10 @@ func (n *Node) Receive(from katakv.NodeID, message wire.Message) {
 		n.withRouter(func(r *router.Router) { r.Forward(clock.Monotonic(), from, msg) })
 	case *wire.ForwardReply:
 		n.withRouter(func(r *router.Router) { r.ForwardReply(clock.Monotonic(), from, msg) })
+	case *wire.Probe:
+		n.pulse.with(func(w *liveness.Watch) { w.Probe(from, msg) })
+	case *wire.ProbeAnswer:
+		n.pulse.with(func(w *liveness.Watch) { w.Answer(clock.Monotonic(), from, msg) })
 	case *wire.Gossip:
 		n.receiveGossip(from, msg)
 	case *wire.MapRequest:
@@ -67,6 +72,11 @@ func (n *Node) PeerDown(node katakv.NodeID, class wire.Class) {
 			l.inbox.put(event{do: func(c *core.Core) error { c.PeerUnreachable(node); return nil }})
 		}
 	}
+}
+
+// PeerRefused is called by transport when nobody listens where a node should.
+func (n *Node) PeerRefused(node katakv.NodeID) {
+	n.pulse.with(func(w *liveness.Watch) { w.Refused(clock.Monotonic(), node) })
 }
 
 // gossip tells every other node this one's epoch and what it leads.
@@ -121,6 +131,7 @@ func (n *Node) adopt(clusterMap *placement.Map) {
 		l.inbox.put(event{do: func(c *core.Core) error { c.SetMap(clusterMap); return nil }})
 	}
 	n.withRouter(func(r *router.Router) { r.SetMap(before.Self, clusterMap) })
+	n.pulse.setMap(before.Self, clusterMap)
 	for i := range clusterMap.Nodes {
 		now := &clusterMap.Nodes[i]
 		if old := before.Map.Node(now.ID); old != nil && old.Addresses.Peer != now.Addresses.Peer {

@@ -36,6 +36,13 @@ func (r *Replica) Unreachable(id katakv.ReplicaID) {
 	}
 }
 
+// ForgetLeader lets a follower vote and campaign although it has heard its leader not long ago.
+func (r *Replica) ForgetLeader() {
+	if !r.leads {
+		_ = r.raft.ForgetLeader() // fails with lease-based reads only, which Raft does not make here
+	}
+}
+
 // TransferTo hands the leadership to a voter that has the whole log. It reports false when this replica does
 // not lead or the target is not ready.
 func (r *Replica) TransferTo(target katakv.ReplicaID) bool {

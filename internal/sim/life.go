@@ -95,7 +95,30 @@ func (n *Node) end(how ending) {
 	n.up, n.stopping, n.writing, n.inflight, n.waiting = false, false, false, nil, nil
 	n.life++
 	n.disk.leave(left, n.release)
+	if how == endProcess {
+		n.refuseAll()
+	}
 }
+
+// refuseAll lets those who can reach the system of a node that ended learn that nobody takes their connections. A system
+// that lost its power says nothing.
+func (n *Node) refuseAll() {
+	c := n.cluster
+	for _, other := range c.nodes {
+		if other == n || c.network.link(n.id, other.id).cuts+c.network.link(other.id, n.id).cuts > 0 {
+			continue
+		}
+		life := other.life
+		c.after(between(c.rng, time.Millisecond, longestRedial), kindPulse, uint64(other.id)<<8|uint64(n.id), func() {
+			if !n.up && other.up && other.life == life {
+				other.admit(sourceOf(n.id), func() { other.refused(n.id) })
+			}
+		})
+	}
+}
+
+// longestRedial is how long it takes until a broken connection is dialled again.
+const longestRedial = 20 * time.Millisecond
 
 // release closes what a life had open, once the disk has been put aside.
 func (n *Node) release() {

@@ -9,6 +9,7 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/kv"
+	"github.com/katakv/katakv/internal/liveness"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/replica"
@@ -44,6 +45,7 @@ type Node struct {
 
 	core        *core.Core
 	router      *router.Router
+	watch       *liveness.Watch
 	passing     bool // a pass is scheduled
 	gossipSoon  bool
 	observeSoon bool // the witness looks where the replicas stand after the next pass
@@ -127,6 +129,8 @@ func (n *Node) recover() error {
 	n.core.SetMap(n.known)
 	n.router = router.New(c.opts.Timeout, katakv.BootID(n.life))
 	n.router.SetMap(n.id, n.known)
+	n.watch = liveness.New(liveness.Config{Boot: katakv.BootID(n.life)})
+	n.watchAll()
 	return c.witness.started(n, recovered.Replicas, metas)
 }
 
@@ -180,6 +184,10 @@ func (n *Node) keepTime() {
 		}
 	})
 	n.every(gossipInterval, kindGossip, n.gossip)
+	n.every(liveness.ProbeInterval, kindPulse, func() {
+		n.watch.Tick(n.now())
+		n.carryWatch()
+	})
 	n.every(tidyInterval, kindTidy, n.tidy)
 }
 

@@ -27,6 +27,12 @@ func (n *Node) take(from katakv.NodeID, m wire.Message) {
 		n.receiveChunk(from, msg)
 	case *wire.SnapshotAck:
 		n.snapshotAcknowledged(from, msg)
+	case *wire.Probe:
+		n.watch.Probe(from, msg)
+		n.carryWatch()
+	case *wire.ProbeAnswer:
+		n.watch.Answer(n.now(), from, msg)
+		n.carryWatch()
 	case *wire.Gossip:
 		if msg.Epoch > n.known.Epoch {
 			n.cluster.network.send(n.id, from, &wire.MapRequest{Epoch: n.known.Epoch})
@@ -40,6 +46,40 @@ func (n *Node) take(from katakv.NodeID, m wire.Message) {
 		n.adopt(msg.Map)
 	}
 	n.carryRouter()
+}
+
+// watchAll watches the other nodes of the map.
+func (n *Node) watchAll() {
+	var others []katakv.NodeID
+	for i := range n.known.Nodes {
+		if id := n.known.Nodes[i].ID; id != n.id {
+			others = append(others, id)
+		}
+	}
+	n.watch.SetPeers(n.now(), others)
+}
+
+// carryWatch carries out the watch's effects.
+func (n *Node) carryWatch() {
+	fx := n.watch.Effects()
+	for _, f := range fx.Frames {
+		n.cluster.network.send(n.id, f.To, f.Message)
+	}
+	for _, v := range fx.Verdicts {
+		if v.Suspect {
+			n.cluster.tell("%v suspects %v", n.id, v.Node)
+			n.core.Suspect(v.Node)
+		} else {
+			n.core.Trust(v.Node)
+		}
+		n.wake()
+	}
+}
+
+// refused hears that a node does not take connections.
+func (n *Node) refused(node katakv.NodeID) {
+	n.watch.Refused(n.now(), node)
+	n.carryWatch()
 }
 
 // gossip tells the others what this node leads, as a real node does.
@@ -67,6 +107,7 @@ func (n *Node) adopt(encoded []byte) {
 	n.known = m
 	n.core.SetMap(m)
 	n.router.SetMap(n.id, m)
+	n.watchAll()
 	n.gossipSoon = true
 	n.cluster.witness.mapSeen(n)
 }

@@ -13,6 +13,7 @@ const (
 	kindTick kind = iota + 1
 	kindRoutes
 	kindGossip
+	kindPulse
 	kindPass
 	kindSync
 	kindTidy

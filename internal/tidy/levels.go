@@ -75,6 +75,7 @@ var Packages = map[string]Rule{
 	"internal/transport": {Level: 4, Goroutines: true},
 
 	"internal/core":      {Level: 5, Pure: true},
+	"internal/liveness":  {Level: 5, Pure: true},
 	"internal/bootstrap": {Level: 5, Pure: true},
 
 	"internal/router":     {Level: 6, Pure: true},

@@ -23,6 +23,9 @@ type Handler interface {
 	// PeerDown says that it broke, or could not be made at first. Send answers false until PeerUp.
 	PeerDown(node katakv.NodeID, class wire.Class)
 
+	// PeerRefused says that nobody takes connections where node should listen.
+	PeerRefused(node katakv.NodeID)
+
 	// Admin answers a NodeStatusRequest or BootstrapRequest; nil means that it cannot.
 	Admin(request wire.Message) wire.Message
 }

@@ -48,6 +48,8 @@ func (r *recorder) PeerUp(node katakv.NodeID, class wire.Class) {
 	r.events <- event{"up", node, class, nil}
 }
 
+func (r *recorder) PeerRefused(katakv.NodeID) {}
+
 func (r *recorder) PeerDown(node katakv.NodeID, class wire.Class) {
 	r.events <- event{"down", node, class, nil}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/katakv/katakv/internal/clock"
@@ -60,6 +61,9 @@ func (s *sender) run() {
 		}
 		if errors.Is(err, errGone) {
 			return
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			s.t.cfg.Handler.PeerRefused(s.node)
 		}
 		if text := err.Error(); text != logged {
 			logged = text

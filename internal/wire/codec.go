@@ -22,6 +22,8 @@ const (
 	kindMapReply          kind = 7
 	kindSnapshotChunk     kind = 8
 	kindSnapshotAck       kind = 9
+	kindProbe             kind = 10
+	kindProbeAnswer       kind = 11
 	kindNodeStatusRequest kind = 32
 	kindNodeStatus        kind = 33
 	kindBootstrapRequest  kind = 34
@@ -54,6 +56,10 @@ func Append(dst []byte, m Message) []byte {
 		return appendSnapshotChunk(dst, m)
 	case *SnapshotAck:
 		return appendSnapshotAck(dst, m)
+	case *Probe:
+		return appendProbe(append(dst, byte(kindProbe)), m.Boot, m.Sent)
+	case *ProbeAnswer:
+		return appendProbe(append(dst, byte(kindProbeAnswer)), m.Boot, m.Sent)
 	default:
 		return appendAdmin(dst, m)
 	}
@@ -115,7 +121,7 @@ func Aliases(payload []byte) bool {
 		return false
 	}
 	switch kind(payload[0]) {
-	case kindRaftBatch, kindGossip, kindMapRequest, kindSnapshotAck, kindHello:
+	case kindRaftBatch, kindGossip, kindMapRequest, kindSnapshotAck, kindHello, kindProbe, kindProbeAnswer:
 		return false
 	default:
 		return true
@@ -132,6 +138,8 @@ var decoders = [256]func(*decoder) Message{
 	kindMapReply:          func(d *decoder) Message { return &MapReply{Map: d.bytes(placement.MaxMapBytes)} },
 	kindSnapshotChunk:     decodeSnapshotChunk,
 	kindSnapshotAck:       decodeSnapshotAck,
+	kindProbe:             func(d *decoder) Message { boot, sent := d.probe(); return &Probe{Boot: boot, Sent: sent} },
+	kindProbeAnswer:       func(d *decoder) Message { boot, sent := d.probe(); return &ProbeAnswer{Boot: boot, Sent: sent} },
 	kindNodeStatusRequest: func(*decoder) Message { return &NodeStatusRequest{} },
 	kindNodeStatus:        decodeNodeStatus,
 	kindBootstrapRequest: func(d *decoder) Message {

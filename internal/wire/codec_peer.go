@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
@@ -166,4 +167,16 @@ func appendSnapshotAck(dst []byte, m *SnapshotAck) []byte {
 
 func decodeSnapshotAck(d *decoder) Message {
 	return &SnapshotAck{Stream: d.uvarint(), Sequence: d.uint32(), Done: d.bool(), Error: d.text()}
+}
+
+// A Probe and a ProbeAnswer are
+//
+//	kind boot sent (uvarints; sent in nanoseconds)
+func appendProbe(dst []byte, boot katakv.BootID, sent time.Duration) []byte {
+	dst = binary.AppendUvarint(dst, uint64(boot))
+	return binary.AppendUvarint(dst, uint64(sent))
+}
+
+func (d *decoder) probe() (boot katakv.BootID, sent time.Duration) {
+	return katakv.BootID(d.uvarint()), time.Duration(d.uvarint())
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -100,6 +101,24 @@ type Leading struct {
 
 // Class returns ClassControl.
 func (*Gossip) Class() Class { return ClassControl }
+
+// Probe asks a node for a sign of life.
+type Probe struct {
+	Boot katakv.BootID // of the sender
+	Sent time.Duration // the sender's clock, which means nothing to others
+}
+
+// Class returns ClassControl.
+func (*Probe) Class() Class { return ClassControl }
+
+// ProbeAnswer answers a Probe.
+type ProbeAnswer struct {
+	Boot katakv.BootID // of the sender
+	Sent time.Duration // the probe's
+}
+
+// Class returns ClassControl.
+func (*ProbeAnswer) Class() Class { return ClassControl }
 
 // MapRequest asks for the cluster map if it is newer than Epoch.
 type MapRequest struct{ Epoch katakv.Epoch }

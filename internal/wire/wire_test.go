@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -99,6 +100,8 @@ func messages(rng *rand.Rand) []wire.Message {
 			{Kind: command.ReplyArray, Array: []command.Reply{{}, command.OKReply()}},
 		}},
 		&wire.ForwardReply{ID: number(), Index: 1, Err: failure},
+		&wire.Probe{Boot: katakv.BootID(number()), Sent: time.Duration(number() >> 1)},
+		&wire.ProbeAnswer{Boot: katakv.BootID(number()), Sent: time.Duration(number() >> 1)},
 		&wire.Gossip{Epoch: katakv.Epoch(number()), Leading: []wire.Leading{{Shard: 1, Term: katakv.Term(number())}, {Shard: 5, Term: 2}}, Peer: "10.0.0.9:7100"},
 		&wire.MapRequest{Epoch: katakv.Epoch(number())},
 		&wire.MapReply{Map: drawBytes(rng)},
