@@ -46,7 +46,7 @@ type Bound struct {
 
 // All returns every requirement, oldest issue first.
 func All() []Requirement {
-	return slices.Concat(issue2(), issue3())
+	return slices.Concat(issue2(), issue3(), issue4())
 }
 
 // Complete reports whether every check names a test.

@@ -9,6 +9,7 @@ import (
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/liveness"
 	"github.com/katakv/katakv/internal/placement"
+	"github.com/katakv/katakv/internal/router"
 )
 
 // pulse runs the watch over the other nodes. It has a goroutine of its own and a lock that nobody holds for long, so that
@@ -70,12 +71,15 @@ func (p *pulse) with(note func(*liveness.Watch)) {
 	}
 }
 
-// judged tells the cores what became of a node.
+// judged tells the router and the cores what became of a node.
 func (n *Node) judged(v liveness.Verdict) {
 	n.cfg.Logger.Info("judged a node", "node", v.Node, "suspect", v.Suspect)
 	m := n.machinery.Load()
 	if m == nil {
 		return
+	}
+	if v.Suspect {
+		n.withRouter(func(r *router.Router) { r.PeerDown(v.Node) })
 	}
 	for _, l := range m.loops {
 		l.inbox.put(event{do: func(c *core.Core) error {

@@ -337,10 +337,11 @@ func (r *Router) Unsent(f Frame) {
 	}
 }
 
-// PeerDown reports that the bulk connection to a node broke: forwards on it may or may not have arrived.
+// PeerDown reports that the bulk connection to a node broke, or that it answers nobody: forwards to it may or may not
+// have arrived.
 func (r *Router) PeerDown(node katakv.NodeID) {
 	lost := katakv.Errorf(katakv.CodeUnknown,
-		"the connection to node %v broke; the write may or may not take effect: read before you retry", node)
+		"the connection to node %v broke or is dead; the write may or may not take effect: read before you retry", node)
 	for _, g := range r.active {
 		if g.state == forwarded && g.tried == node {
 			delete(r.forwards, g.forward)

@@ -68,12 +68,14 @@ func (n *Node) carryWatch() {
 	for _, v := range fx.Verdicts {
 		if v.Suspect {
 			n.cluster.tell("%v suspects %v", n.id, v.Node)
+			n.router.PeerDown(v.Node)
 			n.core.Suspect(v.Node)
 		} else {
 			n.core.Trust(v.Node)
 		}
 		n.wake()
 	}
+	n.carryRouter()
 }
 
 // refused hears that a node does not take connections.

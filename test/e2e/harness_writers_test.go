@@ -88,6 +88,20 @@ func newWriters(view *admin.ClusterView, prefix string) *writers {
 	return ws
 }
 
+// avoid keeps writers that have not started from one address.
+func (ws *writers) avoid(addr string) {
+	ws.addrs = slices.DeleteFunc(ws.addrs, func(a string) bool { return a == addr })
+}
+
+// failures counts the attempts that were not acknowledged; the writers have been halted.
+func (ws *writers) failures() int {
+	n := 0
+	for _, w := range ws.all {
+		n += len(w.outcomes) - int(w.acked.Load())
+	}
+	return n
+}
+
 // start lets all writers write until halt. It may be called again after that.
 func (ws *writers) start() {
 	ws.stop = make(chan struct{})

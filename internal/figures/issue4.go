@@ -1,0 +1,20 @@
+package figures
+
+// issue4 is "Reads at every level, sessions, and fast failover", as far as it is there.
+func issue4() []Requirement {
+	return []Requirement{
+		{
+			ID: "4.failover",
+			Text: "A leader's node is killed: its shards take writes again within 300 ms at the median and 1 s at worst, " +
+				"20 trials; stands still: within 1.5 s; is restarted in order: no write through other nodes fails, and " +
+				"none waits for 100 ms",
+			Checks: tests("test/e2e", "TestFailoverTimes"),
+			Bounds: []Bound{
+				{Figure: "no writes when the leading node is killed, median", Max: 300, Unit: "ms"},
+				{Figure: "no writes when the leading node is killed, max", Max: 1000, Unit: "ms"},
+				{Figure: "no writes when the leading node is paused, max", Max: 1500, Unit: "ms"},
+				{Figure: "no writes when the leading node is restarted, max", Max: 100, Unit: "ms"},
+			},
+		},
+	}
+}
