@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
@@ -28,6 +29,7 @@ func (n *Node) write() {
 		return
 	}
 	n.writing, n.inflight, n.waiting = true, n.waiting, nil
+	n.began = n.now()
 	n.after(n.disk.syncTime(), kindSync, n.synced)
 }
 
@@ -50,6 +52,11 @@ func (n *Node) synced() {
 	n.wake()
 	n.write()
 }
+
+// stallLimit is a node's: how long a sync may take before the node hands away what it leads.
+const stallLimit = time.Second
+
+func (n *Node) stalled() bool { return n.writing && n.now()-n.began > stallLimit }
 
 // tidy lets an idle log put itself in order.
 func (n *Node) tidy() {

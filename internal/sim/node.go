@@ -51,9 +51,10 @@ type Node struct {
 	observeSoon bool // the witness looks where the replicas stand after the next pass
 
 	log      *raftlog.Log
-	writing  bool     // a sync is under way
-	inflight []logged // what it writes
-	waiting  []logged // batches that the next sync takes
+	writing  bool          // a sync is under way
+	began    time.Duration // when it began
+	inflight []logged      // what it writes
+	waiting  []logged      // batches that the next sync takes
 
 	staged   map[streamKey]*stagedSnapshot
 	sending  map[uint64]*outgoingSnapshot
@@ -172,6 +173,7 @@ func (n *Node) every(interval time.Duration, k kind, run func()) {
 // keepTime starts what a real node's clock drives.
 func (n *Node) keepTime() {
 	n.every(n.cluster.opts.TickInterval, kindTick, func() {
+		n.core.SetStalled(n.stalled())
 		n.core.Tick()
 		n.observeSoon = true
 		n.wake()
