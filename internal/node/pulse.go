@@ -73,13 +73,15 @@ func (p *pulse) with(note func(*liveness.Watch)) {
 
 // judged tells the router and the cores what became of a node.
 func (n *Node) judged(v liveness.Verdict) {
-	n.cfg.Logger.Info("judged a node", "node", v.Node, "suspect", v.Suspect)
 	m := n.machinery.Load()
 	if m == nil {
 		return
 	}
 	if v.Suspect {
+		n.cfg.Logger.Warn("a node does not answer: what it leads gets other leaders", "node", v.Node)
 		n.withRouter(func(r *router.Router) { r.PeerDown(v.Node) })
+	} else {
+		n.cfg.Logger.Info("a node answers again", "node", v.Node)
 	}
 	for _, l := range m.loops {
 		l.inbox.put(event{do: func(c *core.Core) error {
