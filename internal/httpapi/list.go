@@ -134,6 +134,7 @@ func (s *scan) finish(out *bufio.Writer, problem *Problem) {
 	if !line.End {
 		line.Next = s.ask.after(s.behind)
 	}
-	data, _ := json.Marshal(line) // strings alone always encode
-	_, _ = out.Write(append(data, '\n'))
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false) // next is to be copied from a terminal, "&" and all
+	_ = encoder.Encode(line)
 }

@@ -39,6 +39,7 @@ func writeField(out *bufio.Writer, name string, data []byte) {
 // writeText writes UTF-8 as the inside of a JSON string.
 func writeText(out *bufio.Writer, text []byte) {
 	const hex = "0123456789abcdef"
+	control := []byte(`\u00__`)
 	clean := 0 // the start of what needs no escape
 	for i, c := range text {
 		if c >= ' ' && c != '"' && c != '\\' {
@@ -47,9 +48,11 @@ func writeText(out *bufio.Writer, text []byte) {
 		_, _ = out.Write(text[clean:i])
 		clean = i + 1
 		if c >= ' ' {
-			_, _ = out.Write([]byte{'\\', c})
+			_ = out.WriteByte('\\')
+			_ = out.WriteByte(c)
 		} else {
-			_, _ = out.WriteString(`\u00` + string(hex[c>>4]) + string(hex[c&15]))
+			control[4], control[5] = hex[c>>4], hex[c&15]
+			_, _ = out.Write(control)
 		}
 	}
 	_, _ = out.Write(text[clean:])
