@@ -24,6 +24,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int, held *
 	body := http.MaxBytesReader(w, r.Body, int64(limit))
 	connection := http.NewResponseController(w)
 	var value []byte
+	due := 0 // a client that has sent so much by its deadline gets another
 	for {
 		if len(value) == cap(value) {
 			room := min(max(2*cap(value), pieceBytes), declared+1) // one more, to see the end
@@ -32,7 +33,10 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int, held *
 			}
 			value = append(make([]byte, 0, room), value...)
 		}
-		_ = connection.SetReadDeadline(a.readDeadline(true))
+		if len(value) >= due {
+			_ = connection.SetReadDeadline(a.readDeadline(true))
+			due = len(value) + pieceBytes
+		}
 		n, err := body.Read(value[len(value):min(cap(value), len(value)+pieceBytes)])
 		value = value[:len(value)+n]
 		if err == io.EOF {

@@ -116,6 +116,23 @@ func TestContentLengthIsNotBelieved(t *testing.T) {
 	d.ask("GET", "/v1/kv/k", "").want(t, "nothing was stored", 404, "")
 }
 
+// TestDripsAreNotServed has a client that never stops sending, and never gets anywhere.
+func TestDripsAreNotServed(t *testing.T) {
+	d := open(t, httpapi.Config{Stall: 200 * time.Millisecond})
+	c, answer := d.raw("PUT /v1/kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+	go func() {
+		for {
+			if _, err := io.WriteString(c, "x"); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	if got := status(t, answer); got != 408 {
+		t.Errorf("got %d, want 408", got)
+	}
+}
+
 // TestSlowClientsAreServed has clients that are slower than the deadlines of the server, and not than those of the API.
 func TestSlowClientsAreServed(t *testing.T) {
 	d := open(t, httpapi.Config{Stall: 10 * time.Second})
@@ -221,8 +238,8 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 
 // TestSlowReaderLosesItsConnection lets a client not read a large value.
 func TestSlowReaderLosesItsConnection(t *testing.T) {
-	const stall = time.Second
-	d := open(t, httpapi.Config{Stall: stall, MaxMemoryBytes: katakv.MaxValueBytes})
+	const stall = 300 * time.Millisecond
+	d, patient := open(t, httpapi.Config{Stall: stall}), open(t, httpapi.Config{})
 	value := bytes.Repeat([]byte("x"), 60<<20) // more than the kernel's buffers
 	d.node.before = func(op *command.Operation) *command.Reply {
 		if string(op.Keys[0]) != "large" {
@@ -238,7 +255,8 @@ func TestSlowReaderLosesItsConnection(t *testing.T) {
 	if n >= int64(len(value)) || errors.Is(err, io.EOF) {
 		t.Errorf("a client that did not read for long got all %d bytes, %v", n, err)
 	}
-	if a := d.ask("GET", "/v1/kv/large", ""); len(a.body) != len(value) {
+	patient.node.before = d.node.before
+	if a := patient.ask("GET", "/v1/kv/large", ""); len(a.body) != len(value) {
 		t.Errorf("a client that reads got %d bytes", len(a.body))
 	}
 }

@@ -142,7 +142,7 @@ func open(t *testing.T, config httpapi.Config) *door {
 		d.api.ServeHTTP(w, r)
 	}))
 	server.Config.MaxHeaderBytes = 512 << 10
-	server.Config.ReadHeaderTimeout = time.Minute
+	server.Config.ReadHeaderTimeout, server.Config.IdleTimeout = time.Minute, time.Minute
 	server.Config.ReadTimeout, server.Config.WriteTimeout = serverTimeout, serverTimeout // the API sets its own
 	server.Start()
 	d.url = server.URL

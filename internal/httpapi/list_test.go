@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/katakv/katakv"
@@ -226,12 +227,12 @@ func TestListingThatFails(t *testing.T) {
 func TestListingIsStreamed(t *testing.T) {
 	d := open(t, httpapi.Config{})
 	value := bytes.Repeat([]byte("v"), 900<<10)
-	served := 0
+	var served atomic.Int64
 	const pages = 150 // 135 MiB
 	d.node.before = func(op *command.Operation) *command.Reply {
-		served++
-		page := command.Page{Next: served, Records: []command.Record{{Key: fmt.Appendf(nil, "key%d", served), Revision: 1 << 20, Value: value}}}
-		if served == pages {
+		n := int(served.Add(1))
+		page := command.Page{Next: n, Records: []command.Record{{Key: fmt.Appendf(nil, "key%d", n), Revision: 1 << 20, Value: value}}}
+		if n == pages {
 			page.Next = katakv.SlotCount
 		}
 		reply := page.Reply()
@@ -255,8 +256,8 @@ func TestListingIsStreamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n++; n == 1 && served > 40 {
-			t.Errorf("%d pages were read before the first line was", served)
+		if n++; n == 1 && served.Load() > 40 {
+			t.Errorf("%d pages were read before the first line was", served.Load())
 		}
 		if n <= pages && len(line) < len(value) {
 			t.Fatalf("line %d: %d bytes", n, len(line))
