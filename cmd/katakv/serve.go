@@ -16,6 +16,7 @@ import (
 
 	"github.com/katakv/katakv/internal/admin"
 	"github.com/katakv/katakv/internal/config"
+	"github.com/katakv/katakv/internal/httpapi"
 	"github.com/katakv/katakv/internal/node"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
@@ -111,7 +112,8 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 		})
 	}
 	clusterDoor, plainDoor := redis(doors.cluster, router.Redirect), redis(doors.plain, router.Forward)
-	httpDoor := admin.New(admin.Config{Listener: doors.http, Backend: b, Logger: logger})
+	kv := httpapi.New(httpapi.Config{Backend: n, MaxMemoryBytes: memory.InputBytes})
+	httpDoor := admin.New(admin.Config{Listener: doors.http, Backend: b, KV: kv, Logger: logger})
 
 	n.Start()
 	clusterDoor.Start()
@@ -131,6 +133,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	var group sync.WaitGroup
 	group.Go(clusterDoor.Stop)
 	group.Go(plainDoor.Stop)
+	group.Go(kv.Stop)
 	group.Wait()
 	n.Stop()
 	httpDoor.Stop()

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/admin"
+	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/core"
+	"github.com/katakv/katakv/internal/httpapi"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
 )
@@ -77,6 +80,20 @@ func testMap(t *testing.T) *placement.Map {
 	return m
 }
 
+// fakeData is the data of a node that has none.
+type fakeData struct{ admin.Backend }
+
+func (fakeData) Execute(_ context.Context, _ router.Mode, calls []router.Call) {
+	for i := range calls {
+		calls[i].Reply = command.ErrorReply(katakv.Errorf(katakv.CodeClusterDown, "no data here"))
+	}
+}
+
+func kvOf(b admin.Backend) http.Handler { return httpapi.New(httpapi.Config{Backend: fakeData{b}}) }
+
+// served is how many connections the servers of tests serve at a time.
+const served = 64
+
 // serve starts a server and returns its address.
 func serve(t *testing.T, backend admin.Backend) string {
 	t.Helper()
@@ -84,7 +101,7 @@ func serve(t *testing.T, backend admin.Backend) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := admin.New(admin.Config{Listener: l, Backend: backend, Logger: slog.New(slog.DiscardHandler)})
+	s := admin.New(admin.Config{Listener: l, Backend: backend, KV: kvOf(backend), MaxConnections: served, Logger: slog.New(slog.DiscardHandler)})
 	s.Start()
 	t.Cleanup(s.Stop)
 	return l.Addr().String()
@@ -132,6 +149,9 @@ func TestAnswers(t *testing.T) {
 		{lame, "GET", "/v1/cluster", 200, `"ready": false,\s*"problem": "1 of 3 shards"`},
 		{waiting, "GET", "/v1/cluster", 503, `"loading"`},
 		{member, "GET", "/nowhere", 404, `"not-found"`},
+		{member, "GET", "/v1/kv/k", 503, `"cluster-down","message":"no data here","outcome":"not-applied"`},
+		{member, "GET", "/v1/kv//../k", 503, `"cluster-down"`},
+		{member, "GET", "/v1/kvx", 404, `"not-found"`},
 		{member, "POST", "/v1/cluster", 405, `use GET`},
 		{member, "DELETE", "/metrics", 405, `use GET`},
 		{member, "GET", "/metrics", 200, `katakv_log_syncs_total\{core="1"\} 13`},
@@ -215,7 +235,6 @@ func TestChecksumsAreComputedOnceAtATime(t *testing.T) {
 // TestConnectionsAreBounded opens more connections than are served at a time; closing some lets others in.
 func TestConnectionsAreBounded(t *testing.T) {
 	address := serve(t, &fakeBackend{})
-	const served = 256
 	var idle []net.Conn
 	for range served {
 		c, err := net.Dial("tcp", address)
@@ -256,7 +275,7 @@ func TestStopWithoutStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := admin.New(admin.Config{Listener: l, Backend: &fakeBackend{}, Logger: slog.New(slog.DiscardHandler)})
+	s := admin.New(admin.Config{Listener: l, Backend: &fakeBackend{}, KV: kvOf(&fakeBackend{}), Logger: slog.New(slog.DiscardHandler)})
 	s.Stop()
 	s.Stop()
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {

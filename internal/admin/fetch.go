@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/katakv/katakv/internal/httpapi"
 )
 
 // maxAnswerBytes bounds what Fetch reads: the view of the largest cluster stays below.
@@ -43,9 +45,9 @@ func fetch(ctx context.Context, address, path string, into any) error {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		var body errorBody
-		if json.Unmarshal(data, &body) == nil && body.Error.Message != "" {
-			return errors.New(body.Error.Message)
+		var problem httpapi.Problem
+		if json.Unmarshal(data, &problem) == nil && problem.Message != "" {
+			return errors.New(problem.Message)
 		}
 		return fmt.Errorf("it answered %s: is this the HTTP port of a KataKV node?", response.Status)
 	}

@@ -8,31 +8,52 @@ import (
 	"sync"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/httpapi"
 )
 
 // newHandler routes requests.
-func newHandler(backend Backend) http.Handler {
-	h := &handler{backend: backend}
+func newHandler(backend Backend, kv http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	for path, serve := range map[string]http.HandlerFunc{
-		"/healthz":      h.health,
-		"/readyz":       h.ready,
-		"/v1/node":      h.node,
-		"/v1/cluster":   h.cluster,
-		"/v1/replicas":  h.replicas,
-		"/v1/checksums": h.checksums,
-		"/metrics":      newMetricsHandler(backend).ServeHTTP,
-	} {
+	for path, serve := range readingRoutes(backend) {
 		mux.HandleFunc(path, reading(serve))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "not-found", "there is nothing at "+r.URL.Path)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if httpapi.Owns(r) { // before mux, which would clean the path
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			kv.ServeHTTP(w, r)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// Routes are the methods and paths that this package serves, in the words of OpenAPI. HEAD is answered wherever GET is.
+func Routes() []string {
+	var routes []string
+	for path := range readingRoutes(nil) {
+		routes = append(routes, http.MethodGet+" "+path)
+	}
+	return routes
+}
+
+// readingRoutes are the paths that a GET reads, but for those of httpapi.
+func readingRoutes(backend Backend) map[string]http.HandlerFunc {
+	h := &handler{backend: backend}
+	return map[string]http.HandlerFunc{
+		"/healthz":      h.health,
+		"/readyz":       h.ready,
+		"/openapi.json": describe,
+		"/v1/node":      h.node,
+		"/v1/cluster":   h.cluster,
+		"/v1/replicas":  h.replicas,
+		"/v1/checksums": h.checksums,
+		"/metrics":      newMetricsHandler(backend).ServeHTTP,
+	}
 }
 
 // reading lets GET and HEAD through.
@@ -113,22 +134,12 @@ func (h *handler) checksums(w http.ResponseWriter, _ *http.Request) {
 	}{sums})
 }
 
-// errorBody is every error's body.
-type errorBody struct {
-	Error struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"error"`
-}
-
 func writeCode(w http.ResponseWriter, code katakv.Code, message string) {
 	writeError(w, (&katakv.Error{Code: code}).Status(), code.String(), message)
 }
 
 func writeError(w http.ResponseWriter, status int, code, message string) {
-	var body errorBody
-	body.Error.Code, body.Error.Message = code, message
-	writeJSON(w, status, body)
+	httpapi.NewProblem(status, code, message).Write(w)
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,16 +10,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/invariant"
 )
 
-// Limits of the HTTP door. Its users are probes, scrapers and people.
+// Limits of the HTTP door. Its users are probes, scrapers, people, and clients of the key-value API, which sets its own
+// limits on bodies and times.
 const (
-	// maxConnections leaves the descriptors to Redis clients.
-	maxConnections = 256
+	// DefaultMaxConnections leaves most descriptors to Redis clients.
+	DefaultMaxConnections = 1024
 
-	maxHeaderBytes    = 32 << 10
-	maxBodyBytes      = 64 << 10 // no request needs one; what a client sends all the same is read up to here
+	// maxHeaderBytes lets prefix and start of a listing have the size of the largest key, each byte of them escaped,
+	// beside ordinary headers.
+	maxHeaderBytes = 2*3*katakv.MaxKeyBytes + 32<<10
+
+	maxBodyBytes      = 64 << 10 // no request but those to httpapi needs one; what a client sends all the same is read up to here
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
@@ -30,12 +36,16 @@ const (
 	stopTimeout = 2 * time.Second
 )
 
-// Config says what a [Server] is. All fields are required.
+// Config says what a [Server] is. All fields are required, but for MaxConnections.
 type Config struct {
 	// Listener is closed by Stop.
 	Listener net.Listener
 	Backend  Backend
-	Logger   *slog.Logger
+	// KV serves what httpapi.Owns.
+	KV     http.Handler
+	Logger *slog.Logger
+	// MaxConnections is DefaultMaxConnections when it is zero.
+	MaxConnections int
 }
 
 // Server serves one HTTP listener.
@@ -49,12 +59,12 @@ type Server struct {
 
 // New builds a server; it does nothing before [Server.Start].
 func New(config Config) *Server {
-	invariant.Check(config.Listener != nil && config.Backend != nil && config.Logger != nil, "admin: config is incomplete")
+	invariant.Check(config.Listener != nil && config.Backend != nil && config.KV != nil && config.Logger != nil, "admin: config is incomplete")
 	return &Server{
 		config:   config,
-		listener: newBoundedListener(config.Listener, maxConnections),
+		listener: newBoundedListener(config.Listener, cmp.Or(config.MaxConnections, DefaultMaxConnections)),
 		http: &http.Server{
-			Handler:           newHandler(config.Backend),
+			Handler:           newHandler(config.Backend, config.KV),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,

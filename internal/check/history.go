@@ -11,7 +11,7 @@ import (
 // Kind says what an operation of a history does.
 type Kind uint8
 
-// The kinds, in the words of the Redis commands that they stand for.
+// The kinds, in the words of the Redis commands that they stand for, but for the last.
 const (
 	Get    Kind = iota + 1 // Keys[0] -> Bulk or Nil
 	MGet                   // Keys -> Array
@@ -23,6 +23,11 @@ const (
 	Del                    // Keys -> Int
 	IncrBy                 // Keys[0], Delta -> Int
 	Append                 // Keys[0], Values[0] -> Int, the length after
+
+	// CompareAndSet writes Values[1] if Keys[0] holds Values[0] -> Int 1 or 0. It stands for a write that is conditional on
+	// a revision: as long as no value of a key is written twice, a revision is as good as the value that it stands for.
+	// Delta is the recorder's own.
+	CompareAndSet
 )
 
 // Writes reports whether operations of this kind may change something.
@@ -98,12 +103,14 @@ func (op *Operation) mustBeWellFormed() {
 	switch op.Kind {
 	case Set, SetNX, Append:
 		want = 1
+	case CompareAndSet:
+		want = 2
 	case MSet:
 		want = len(op.Keys)
 	}
 	ended := op.Return != Never
 	switch {
-	case op.Kind < Get || op.Kind > Append || len(op.Keys) == 0 || len(op.Values) != want:
+	case op.Kind < Get || op.Kind > CompareAndSet || len(op.Keys) == 0 || len(op.Values) != want:
 		invariant.Check(false, "recorded %d keys and %d values: %v", len(op.Keys), len(op.Values), op)
 	case op.Call > op.Return || op.matters() && ended == (op.Outcome == katakv.OutcomeUnknown):
 		invariant.Check(false, "recorded from %v to %v with outcome %d: %v", op.Call, op.Return, op.Outcome, op)

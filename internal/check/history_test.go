@@ -15,6 +15,7 @@ import (
 var kinds = map[string]check.Kind{
 	"GET": check.Get, "MGET": check.MGet, "EXISTS": check.Exists, "STRLEN": check.Strlen, "SET": check.Set,
 	"SETNX": check.SetNX, "MSET": check.MSet, "DEL": check.Del, "INCRBY": check.IncrBy, "APPEND": check.Append,
+	"CAS": check.CompareAndSet,
 }
 
 var options = map[string]check.SetOptions{"NX": check.IfAbsent, "XX": check.IfPresent, "GET": check.WithGet}
@@ -60,6 +61,8 @@ func parseOperation(line string) (check.Operation, error) {
 		op.Delta, _ = strconv.ParseInt(args[1], 10, 64)
 	case check.Get, check.Strlen:
 		op.Keys = args[:1]
+	case check.CompareAndSet:
+		op.Keys, op.Values = args[:1], args[1:3]
 	default:
 		op.Keys, op.Values = args[:1], args[1:2]
 		for _, word := range args[2:] {
@@ -118,6 +121,7 @@ func TestOperationIsReadable(t *testing.T) {
 		`c1 0s..5ms SET "k" "v" NX GET -> nil`,
 		`c2 1ms.. MSET "a" "1" "b" "2" -> ?`,
 		`c3 1ms..2ms INCRBY "a" 3 -> not applied`,
+		`c4 1ms..2ms CAS "a" "1" "2" -> 1`,
 	} {
 		plain := strings.NewReplacer(`"`, "", "c", "", "0s", "0", "ms", "", ".. ", "..0 ", "not applied", "refused").Replace(line)
 		op, err := parseOperation(plain)

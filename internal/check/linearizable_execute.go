@@ -78,6 +78,12 @@ func (x *execution) execute() Reply {
 		return x.del()
 	case IncrBy:
 		return x.incrBy()
+	case CompareAndSet:
+		if old := x.read(0); !old.present || old.text != x.Values[0] {
+			return Reply{Kind: Int, Int: 0}
+		}
+		x.write(0, x.Values[1], true)
+		return Reply{Kind: Int, Int: 1}
 	default:
 		return x.append()
 	}

@@ -47,6 +47,12 @@ func TestLinearizable(t *testing.T) {
 		{"SET GET of another", "1 0..1 SET k a GET -> a", []string{`"k"`}},
 		{"SETNX", "1 0..1 SETNX k a -> 1\n 1 2..3 SETNX k b -> 0\n 1 4..5 GET k -> a", nil},
 		{"two SETNX win", "1 0..9 SETNX k a -> 1\n 2 0..9 SETNX k b -> 1", []string{`"k"`}},
+		{"CAS", "1 0..1 SET k a -> OK\n 1 2..3 CAS k a b -> 1\n 1 4..5 CAS k a c -> 0\n 1 6..7 GET k -> b", nil},
+		{"CAS on nothing", "1 0..1 CAS k a b -> 1", []string{`"k"`, "CAS"}},
+		{"two CAS win", "1 0..1 SET k a -> OK\n 1 2..9 CAS k a b -> 1\n 2 2..9 CAS k a c -> 1", []string{`"k"`}},
+		{"none of two CAS wins", "1 0..1 SET k a -> OK\n 1 2..9 CAS k a b -> 0\n 2 2..9 CAS k a c -> 0", []string{`"k"`}},
+		{"CAS lost to one of unknown outcome", "1 0..1 SET k a -> OK\n 1 2..3 CAS k a b -> ?\n 2 4..5 CAS k a c -> 0\n 2 6..7 GET k -> b", nil},
+		{"CAS after one of unknown outcome was seen", "1 0..1 SET k a -> OK\n 1 2..3 CAS k a b -> ?\n 2 4..5 GET k -> b\n 2 6..7 CAS k a c -> 1", []string{`"k"`}},
 		{"APPEND", "1 0..1 APPEND k ab -> 2\n 1 2..3 APPEND k c -> 3\n 1 4..5 GET k -> abc\n 1 6..7 STRLEN k -> 3", nil},
 		{"APPEND lost", "1 0..1 APPEND k ab -> 2\n 1 2..3 APPEND k c -> 1", []string{`"k"`}},
 		{"STRLEN of nothing", "1 0..1 STRLEN k -> 0", nil},
@@ -186,13 +192,17 @@ var samples = []sample{
 		deeds: []string{
 			"GET a -> R", "GET a -> R", "MGET a b -> R R", "EXISTS a b -> #", "STRLEN a -> #", "SET a V -> OK", "SET a V -> OK",
 			"SET a V NX -> OK", "SET a V XX -> nil", "SET a V GET -> R", "SET a V NX GET -> R", "SET a V XX GET -> ?", "SETNX a V -> #", "MSET a V b V -> OK", "DEL a -> #",
-			"DEL a b -> #", "INCRBY a 1 -> #", "APPEND a V -> #",
+			"DEL a b -> #", "INCRBY a 1 -> #", "APPEND a V -> #", "CAS a V V -> #", "CAS a V V -> #",
 		},
 		choices: map[string][]string{"V": {"1", "2", "x"}, "R": {"1", "2", "x", "nil", "nil"}, "#": {"0", "1", "2"}},
 	},
 	{ // values that are told exactly
 		deeds:   []string{"GET a -> R", "GET a -> R", "SET a V -> OK", "SET a V GET -> R", "MSET a V b V -> OK", "MGET a b -> R R", "DEL a -> ?"},
 		choices: map[string][]string{"V": {"1", "2", "x"}, "R": {"1", "2", "x", "nil"}},
+	},
+	{ // conditional writes
+		deeds:   []string{"GET a -> R", "SET a V -> OK", "CAS a V V -> #", "CAS a V V -> #", "CAS a V V -> ?", "DEL a -> #", "SETNX a V -> #"},
+		choices: map[string][]string{"V": {"1", "2", "x"}, "R": {"1", "2", "x", "nil"}, "#": {"0", "1"}},
 	},
 	{ // keys that are only appended to
 		deeds:   []string{"GET a -> R", "GET a -> R", "APPEND a V -> #", "APPEND a V -> ?", "STRLEN a -> #"},

@@ -65,6 +65,12 @@ func redis(before map[string]string, op check.Operation) (map[string]string, che
 		}
 		state[key] = strconv.Itoa(n + int(op.Delta))
 		return state, number(n + int(op.Delta))
+	case check.CompareAndSet:
+		if !found || old != op.Values[0] {
+			return state, number(0)
+		}
+		state[key] = op.Values[1]
+		return state, number(1)
 	case check.Append:
 		state[key] += op.Values[0]
 		return state, number(len(state[key]))

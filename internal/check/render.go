@@ -9,7 +9,7 @@ import (
 
 var kindNames = [...]string{
 	Get: "GET", MGet: "MGET", Exists: "EXISTS", Strlen: "STRLEN", Set: "SET", SetNX: "SETNX", MSet: "MSET", Del: "DEL",
-	IncrBy: "INCRBY", Append: "APPEND",
+	IncrBy: "INCRBY", Append: "APPEND", CompareAndSet: "CAS",
 }
 
 // String returns the name of the Redis command.
@@ -34,8 +34,11 @@ func (op *Operation) String() string {
 			fmt.Fprintf(&line, " %s", shorten(op.Values[i]))
 		}
 	}
-	if op.Kind == IncrBy {
+	switch op.Kind {
+	case IncrBy:
 		fmt.Fprintf(&line, " %d", op.Delta)
+	case CompareAndSet:
+		fmt.Fprintf(&line, " %s", shorten(op.Values[1]))
 	}
 	for i, name := range []string{"NX", "XX", "GET"} {
 		if op.Options&(1<<i) != 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/invariant"
@@ -26,6 +27,7 @@ type shape struct {
 	minKeys, maxKeys     int
 	minValues, maxValues int
 	paired               bool // as many values as keys
+	flags                Flags
 }
 
 // shapes holds one row a kind. The decoder checks it, so that nothing that executes operations has to.
@@ -35,7 +37,9 @@ var shapes = [256]shape{
 	KindExists:          manyKeys(),
 	KindStrlen:          oneKey(0),
 	KindCountKeysInSlot: {known: true},
-	KindSet:             oneKey(1),
+	KindGetRecord:       oneKey(0),
+	KindScan:            {known: true, minValues: 2, maxValues: 2},
+	KindSet:             oneKey(1).with(FlagNX | FlagXX | FlagGet),
 	KindMSet: {
 		known: true, minKeys: 1, maxKeys: katakv.MaxCommandArgs / 2,
 		minValues: 1, maxValues: katakv.MaxCommandArgs / 2, paired: true,
@@ -44,6 +48,8 @@ var shapes = [256]shape{
 	KindIncrBy:    oneKey(0),
 	KindAppend:    oneKey(1),
 	KindSetNX:     oneKey(1),
+	KindSetIf:     oneKey(1).with(conditions),
+	KindDelIf:     oneKey(0).with(FlagXX | FlagRevision),
 	KindMapChange: {known: true, minValues: 1, maxValues: 1},
 }
 
@@ -55,8 +61,14 @@ func manyKeys() shape {
 	return shape{known: true, minKeys: 1, maxKeys: katakv.MaxCommandArgs}
 }
 
-// allFlags are the flags that this version knows.
-const allFlags = FlagNX | FlagXX | FlagGet
+// with returns s for a kind that may have flags.
+func (s shape) with(flags Flags) shape {
+	s.flags = flags
+	return s
+}
+
+// conditions exclude each other.
+const conditions = FlagNX | FlagXX | FlagRevision
 
 // AppendOperation appends the binary form of op to dst and returns the longer slice. It keeps nothing of op,
 // which must be well formed for its kind (see [Operation.Check]).
@@ -147,11 +159,13 @@ func checkShape(op *Operation, keys, values int) error {
 	case keys < s.minKeys || keys > s.maxKeys || values < s.minValues || values > s.maxValues,
 		s.paired && keys != values:
 		return malformed("%d keys and %d values for kind %d", keys, values, op.Kind)
-	case op.Flags&^allFlags != 0, op.Flags != 0 && op.Kind != KindSet:
+	case op.Flags&^s.flags != 0:
 		return malformed("flags %#x for kind %d", op.Flags, op.Kind)
-	case op.Flags&FlagNX != 0 && op.Flags&FlagXX != 0:
-		return malformed("both NX and XX")
-	case op.Kind == KindCountKeysInSlot && (op.Delta < 0 || op.Delta >= katakv.SlotCount):
+	case bits.OnesCount8(uint8(op.Flags&conditions)) > 1:
+		return malformed("conditions %#x exclude each other", op.Flags&conditions)
+	case op.Flags&FlagRevision != 0 && (op.Delta <= 0 || op.Delta > int64(katakv.MaxRevision)):
+		return malformed("revision %d", op.Delta)
+	case (op.Kind == KindCountKeysInSlot || op.Kind == KindScan) && (op.Delta < 0 || op.Delta >= katakv.SlotCount):
 		return malformed("slot %d", op.Delta)
 	}
 	return nil

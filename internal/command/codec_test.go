@@ -35,6 +35,11 @@ func operations() []command.Operation {
 		{Kind: command.KindIncrBy, Delta: math.MinInt64, Keys: list("n")},
 		{Kind: command.KindAppend, Keys: list(strings.Repeat("k", katakv.MaxKeyBytes)), Values: list("v")},
 		{Kind: command.KindSetNX, Keys: list("k"), Values: list("v")},
+		{Kind: command.KindGetRecord, Keys: list("k")},
+		{Kind: command.KindScan, Delta: 7, Values: list("prefix", "")},
+		{Kind: command.KindSetIf, Flags: command.FlagRevision, Delta: int64(katakv.MaxRevision), Keys: list("k"), Values: list("v")},
+		{Kind: command.KindSetIf, Flags: command.FlagNX, Keys: list("k"), Values: list("v")},
+		{Kind: command.KindDelIf, Flags: command.FlagXX, Keys: list("k")},
 		{Kind: command.KindMapChange, Values: list("{}")},
 	}
 }
@@ -54,6 +59,9 @@ func replies() []command.Reply {
 		}},
 		command.ErrorReply(&katakv.Error{Code: katakv.CodeMoved, Message: "ask there", Slot: 16383, Leader: 1 << 60}),
 		command.ErrorReply(&katakv.Error{}),
+		command.RecordReply(katakv.MaxRevision, []byte("v")),
+		command.Change{Applied: true, Revision: 7}.Reply(),
+		(&command.Page{Next: katakv.SlotCount, Start: []byte{}, Records: []command.Record{{Key: []byte("k"), Revision: 1, Value: []byte{}}}}).Reply(),
 	}
 }
 
@@ -128,6 +136,13 @@ func TestOperationMalformed(t *testing.T) {
 		{"flags on get", []byte{byte(command.KindGet), 1, 0, 1, 0, 1, 'k'}},
 		{"unknown flag", []byte{byte(command.KindSet), 128, 0, 1, 1, 1, 'k', 1, 'v'}},
 		{"NX and XX", []byte{byte(command.KindSet), 3, 0, 1, 1, 1, 'k', 1, 'v'}},
+		{"revision of SET", []byte{byte(command.KindSet), 8, 2, 1, 1, 1, 'k', 1, 'v'}},
+		{"NX and a revision", []byte{byte(command.KindSetIf), 9, 2, 1, 1, 1, 'k', 1, 'v'}},
+		{"GET of SETIF", []byte{byte(command.KindSetIf), 4, 0, 1, 1, 1, 'k', 1, 'v'}},
+		{"revision zero", []byte{byte(command.KindDelIf), 8, 0, 1, 0, 1, 'k'}},
+		{"negative revision", []byte{byte(command.KindDelIf), 8, 1, 1, 0, 1, 'k'}},
+		{"NX of DELIF", []byte{byte(command.KindDelIf), 1, 0, 1, 0, 1, 'k'}},
+		{"scan without start", []byte{byte(command.KindScan), 0, 0, 0, 1, 1, 'p'}},
 		{"slot out of range", command.AppendOperation(nil, &command.Operation{Kind: command.KindCountKeysInSlot, Delta: 16384})},
 		{"many keys", append([]byte{byte(command.KindMGet), 0, 0}, huge...)},
 		{"long key", append([]byte{byte(command.KindGet), 0, 0, 1, 0}, huge...)},

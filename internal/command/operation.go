@@ -13,6 +13,8 @@ const (
 	KindExists          Kind = 3 // Keys -> integer, counting repeats
 	KindStrlen          Kind = 4 // Keys[0] -> integer
 	KindCountKeysInSlot Kind = 5 // Delta holds the slot -> integer
+	KindGetRecord       Kind = 6 // Keys[0] -> see RecordReply
+	KindScan            Kind = 7 // Delta holds the slot, Values are prefix and start -> see Scan and Page
 
 	KindSet       Kind = 32 // Keys[0], Values[0], Flags -> OK, nil, or with FlagGet the old value
 	KindMSet      Kind = 33 // Keys, Values -> OK
@@ -20,20 +22,23 @@ const (
 	KindIncrBy    Kind = 35 // Keys[0], Delta -> integer
 	KindAppend    Kind = 36 // Keys[0], Values[0], Delta holds the largest size of the result -> integer
 	KindSetNX     Kind = 37 // Keys[0], Values[0] -> integer 1 or 0
+	KindSetIf     Kind = 38 // Keys[0], Values[0], Flags, Delta holds the revision -> see Change
+	KindDelIf     Kind = 39 // Keys[0], Flags, Delta holds the revision -> see Change
 	KindMapChange Kind = 64 // meta shard only: Values[0] is an encoded placement.Change -> OK
 )
 
 // Writes reports whether an operation of this kind changes state and so must go through the log.
 func (k Kind) Writes() bool { return k >= KindSet }
 
-// Flags refine KindSet.
+// Flags refine KindSet, KindSetIf and KindDelIf.
 type Flags uint8
 
-// The flags of SET.
+// The flags. Of the conditions FlagNX, FlagXX and FlagRevision an operation has at most one.
 const (
-	FlagNX  Flags = 1 << iota // only if the key is absent
-	FlagXX                    // only if the key is present
-	FlagGet                   // answer the old value
+	FlagNX       Flags = 1 << iota // only if the key is absent
+	FlagXX                         // only if the key is present
+	FlagGet                        // answer the old value
+	FlagRevision                   // only if the key's record has the revision in Delta
 )
 
 // Operation is a parsed and checked command, or the part of one that concerns one shard. Keys of one
@@ -49,7 +54,7 @@ type Operation struct {
 // Reads reports whether applying op needs the present value of a key.
 func (op *Operation) Reads() bool {
 	switch op.Kind {
-	case KindSet:
+	case KindSet, KindSetIf:
 		return op.Flags != 0
 	case KindMSet, KindMapChange:
 		return false

@@ -10,7 +10,7 @@ type Memory struct {
 	CacheBytes, MemTableBytes int64
 	// InflightBytes bounds operations in flight, WindowBytes log entries kept for followers.
 	InflightBytes, WindowBytes int
-	// InputBytes bounds unfinished commands, for each of the two Redis ports.
+	// InputBytes bounds unfinished commands, for each of the two Redis ports, and the values held for the HTTP port.
 	InputBytes int
 }
 

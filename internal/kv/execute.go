@@ -18,6 +18,7 @@ type execution struct {
 	w           *Writer
 	m           *Machine
 	index       katakv.Index
+	position    int // of the operation in hand
 	reads       bool
 	wantReplies bool
 	view        view
@@ -69,6 +70,10 @@ func (x *execution) execute(op *command.Operation) (command.Reply, error) {
 		}
 		x.put(op.Keys[0], op.Values[0])
 		return command.IntReply(1), nil
+	case command.KindSetIf:
+		return x.setIf(op)
+	case command.KindDelIf:
+		return x.delIf(op)
 	default:
 		return command.Reply{}, fmt.Errorf("operation of unknown kind %d", op.Kind)
 	}
@@ -193,15 +198,19 @@ func (x *execution) mapChange(op *command.Operation) (command.Reply, error) {
 	return command.OKReply(), nil
 }
 
+// revision is that of what the operation in hand writes.
+func (x *execution) revision() katakv.Revision { return katakv.NewRevision(x.index, x.position) }
+
 // put writes a string straight into the batch. value is kept until the entry ends.
 func (x *execution) put(key, value []byte) {
 	k, v := x.w.batch.SetDeferred(slotKeyBytes+len(key), recordHeaderBytes+len(value))
 	putRecordKey(k, key)
-	putRecordHeader(v, x.index)
+	revision := x.revision()
+	putRecordHeader(v, revision)
 	copy(v[recordHeaderBytes:], value)
 	x.m.wrote = true
 	if x.reads {
-		x.w.overlay[string(k)] = change{present: true, value: value}
+		x.w.overlay[string(k)] = change{present: true, value: value, revision: revision}
 	}
 }
 

@@ -38,6 +38,11 @@ func appendRecordKey(dst, key []byte) []byte {
 	return append(dst, key...)
 }
 
+// splitRecordKey returns the slot and the client's key of an engine key.
+func splitRecordKey(key []byte) (katakv.Slot, []byte) {
+	return katakv.Slot(binary.BigEndian.Uint16(key[1:])), key[slotKeyBytes:]
+}
+
 // putRecordKey fills dst, of slotKeyBytes+len(key) bytes, likewise.
 func putRecordKey(dst, key []byte) {
 	dst[0] = prefixRecord

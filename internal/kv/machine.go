@@ -104,6 +104,10 @@ func (m *Machine) answer(v *view, op *command.Operation) (command.Reply, error) 
 	case command.KindCountKeysInSlot:
 		n, err := v.countKeys(katakv.Slot(op.Delta))
 		return command.IntReply(n), err
+	case command.KindGetRecord:
+		return v.record(op.Keys[0])
+	case command.KindScan:
+		return v.scan(command.ScanOf(op), m.meta.Slots.Last)
 	default:
 		return command.Reply{}, fmt.Errorf("operation of unknown kind %d", op.Kind)
 	}
@@ -111,7 +115,7 @@ func (m *Machine) answer(v *view, op *command.Operation) (command.Reply, error) 
 
 // checkSlots refuses an operation that concerns slots which the shard does not have.
 func (m *Machine) checkSlots(op *command.Operation) *katakv.Error {
-	if op.Kind == command.KindCountKeysInSlot {
+	if op.Kind == command.KindCountKeysInSlot || op.Kind == command.KindScan {
 		return m.checkSlot(katakv.Slot(op.Delta))
 	}
 	for _, key := range op.Keys {
@@ -181,15 +185,16 @@ var (
 
 // change is a record written or deleted in this entry. Its value aliases the entry.
 type change struct {
-	present bool
-	value   []byte
+	present  bool
+	value    []byte
+	revision katakv.Revision
 }
 
 // lookup returns the record under key in memory of its own, and whether there is one.
 func (v *view) lookup(key []byte) (record, bool, error) {
 	v.key = appendRecordKey(v.key[:0], key)
 	if c, ok := v.overlay[string(v.key)]; ok {
-		return record{payload: append([]byte{}, c.value...)}, c.present, nil
+		return record{revision: c.revision, payload: append([]byte{}, c.value...)}, c.present, nil
 	}
 	data, err := v.reader.Get(v.key)
 	if errors.Is(err, engine.ErrNotFound) {

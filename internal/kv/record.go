@@ -14,7 +14,7 @@ import (
 //	| 4 + 4 bits   | 1 B   | 8 B big endian   | 8 B big endian   | rest    |
 //	+--------------+-------+------------------+------------------+---------+
 //
-// expireAt is 0 for a record that stays. The revision is the index of the entry that last wrote the record.
+// expireAt is 0 for a record that stays. The revision is that of the last write: index and position, packed.
 const (
 	recordVersion     = 1
 	typeString        = 0
@@ -24,12 +24,12 @@ const (
 // record is a decoded value. Its payload aliases the encoded form.
 type record struct {
 	expireAt int64 // wall clock, ms; 0 is never
-	revision katakv.Index
+	revision katakv.Revision
 	payload  []byte
 }
 
 // putRecordHeader fills the header of a string that never expires.
-func putRecordHeader(dst []byte, revision katakv.Index) {
+func putRecordHeader(dst []byte, revision katakv.Revision) {
 	dst[0] = recordVersion<<4 | typeString
 	dst[1] = 0
 	binary.BigEndian.PutUint64(dst[2:], 0)
@@ -45,7 +45,7 @@ func decodeRecord(data []byte) (record, error) {
 	}
 	return record{
 		expireAt: int64(binary.BigEndian.Uint64(data[2:])),
-		revision: katakv.Index(binary.BigEndian.Uint64(data[10:])),
+		revision: katakv.Revision(binary.BigEndian.Uint64(data[10:])),
 		payload:  data[recordHeaderBytes:],
 	}, nil
 }

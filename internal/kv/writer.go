@@ -107,6 +107,7 @@ func (w *Writer) MapChanged() []byte {
 }
 
 func checkNext(m *Machine, index katakv.Index, term katakv.Term) {
+	invariant.Check(index <= katakv.MaxRevision.Index(), "%v: index %d is too high for a revision", m.shard, index)
 	invariant.Check(index == m.meta.Applied+1, "%v: apply index %d after %d", m.shard, index, m.meta.Applied)
 	invariant.Check(term >= m.meta.AppliedTerm, "%v: apply term %d after %d at index %d",
 		m.shard, term, m.meta.AppliedTerm, index)
@@ -154,6 +155,7 @@ func (w *Writer) applyEntry(m *Machine, index katakv.Index, data []byte, wantRep
 		replies = make([]command.Reply, 0, count)
 	}
 	for i := range count {
+		x.position = i
 		if data, err = command.DecodeOperationInto(&w.op, data); err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i, err)
 		}

@@ -60,7 +60,7 @@ func NewClients(c *Cluster, load Workload) *Clients {
 		purpose := fmt.Sprintf("client %d", i)
 		rng := newRand(c.opts.Seed, purpose)
 		cl := &client{clients: cs, number: i, rng: rng}
-		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i), unknown: cs.unknown, readOnly: i < load.Readers}
+		cl.gen = generator{load: load, rng: rng, prefix: fmt.Sprintf("v%d", i), unknown: cs.unknown, readOnly: i < load.Readers, records: records{}}
 		if i < load.Readers || chance(rng, load.Loyal) {
 			cl.home = c.nodes[rng.IntN(len(c.nodes))]
 		}
@@ -171,7 +171,7 @@ func (cl *client) answered(attempt int, ops []check.Operation, replies []command
 			}
 			return
 		}
-		op.Reply = toReply(&replies[i])
+		op.Reply = cl.gen.records.reply(op, &replies[i])
 	})
 }
 
@@ -245,6 +245,7 @@ func toCommand(op *check.Operation) command.Operation {
 	for _, v := range op.Values {
 		out.Values = append(out.Values, []byte(v))
 	}
+	withRevision(op, &out)
 	return out
 }
 
@@ -312,7 +313,7 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 			again()
 			return
 		}
-		op.Return, op.Outcome, op.Reply = c.queue.now, katakv.OutcomeApplied, toReply(&replies[0])
+		op.Return, op.Outcome, op.Reply = c.queue.now, katakv.OutcomeApplied, records{}.reply(&op, &replies[0])
 		cs.history = append(cs.history, op)
 		done(op.Reply.Bulk, op.Reply.Kind == check.Bulk)
 	})

@@ -55,6 +55,7 @@ type generator struct {
 	unknown map[string]int // writes of unknown outcome by the name of their key or tag, of all clients
 	// readOnly leaves out what writes.
 	readOnly bool
+	records  records
 }
 
 // next makes up a command for the generation of the moment.
@@ -131,7 +132,9 @@ func (g *generator) value() string {
 
 func (g *generator) register(key string) check.Operation {
 	op := check.Operation{Keys: []string{key}}
-	switch g.rng.IntN(12) {
+	switch g.rng.IntN(15) {
+	case 12, 13, 14:
+		g.compareAndSet(&op)
 	case 0, 1, 2, 3:
 		op.Kind = check.Get
 	case 4, 5, 6:

@@ -56,3 +56,12 @@ func crc16(b []byte) uint16 {
 	}
 	return crc
 }
+
+// OfPrefix returns the slot of every key that begins with prefix, or false when they may lie in several: prefix
+// decides only when it holds a whole hash tag.
+func OfPrefix(prefix []byte) (katakv.Slot, bool) {
+	if tag := hashTag(prefix); len(tag) < len(prefix) {
+		return Of(prefix), true
+	}
+	return 0, false
+}

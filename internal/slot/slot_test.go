@@ -95,3 +95,28 @@ func BenchmarkOf(b *testing.B) {
 		slot.Of(key)
 	}
 }
+
+func TestOfPrefix(t *testing.T) {
+	for _, c := range []struct {
+		prefix  string
+		decides bool
+	}{
+		{"", false},
+		{"user:", false},
+		{"{user", false},
+		{"{}", false},
+		{"{}{a}", false},
+		{"{a}", true},
+		{"x{a}y{b}", true},
+	} {
+		got, ok := slot.OfPrefix([]byte(c.prefix))
+		if ok != c.decides {
+			t.Errorf("%q: got %v, want %v", c.prefix, ok, c.decides)
+		}
+		for _, rest := range []string{"", "k", "}", "{z}"} {
+			if want := slot.Of([]byte(c.prefix + rest)); ok && got != want {
+				t.Errorf("%q: got slot %d, but %q is in %d", c.prefix, got, c.prefix+rest, want)
+			}
+		}
+	}
+}

@@ -83,6 +83,7 @@ var Packages = map[string]Rule{
 
 	"client":           {Level: 7, Goroutines: true}, // beneath bench and load, which are made of its connections
 	"internal/node":    {Level: 7, Goroutines: true},
+	"internal/httpapi": {Level: 7}, // beneath admin, whose port it is served on
 	"internal/backup":  {Level: 7, Goroutines: true},
 	"internal/console": {Level: 7},
 
@@ -157,7 +158,7 @@ var Owners = []Owner{
 	// localcluster asks the processes that it started whether they are ready.
 	// The program opens the listeners, and a node passes one on.
 	{"net", []string{"internal/transport", "internal/server", "internal/admin", "client", "internal/localcluster", "internal/node", "cmd/katakv"}},
-	{"net/http", []string{"internal/admin", "internal/backup", "internal/localcluster"}},
+	{"net/http", []string{"internal/admin", "internal/httpapi", "internal/backup", "internal/localcluster"}},
 	{"os", osOwners},
 	{"syscall", append(kernelOwners, osOwners...)},
 	{"golang.org/x/sys", append(kernelOwners, osOwners...)},
