@@ -19,7 +19,7 @@
 #define N 3
 
 /* Bounds: the terms, the crashes, and the sessions of a pair of nodes to which something refers at the same time.
- * With SAME_RATE the clocks do not drift. */
+ * With SAME_RATE the clocks do not drift; with MORTAL_NODE only that node crashes. */
 #ifndef TERMS
 #define TERMS 2
 #endif
@@ -468,6 +468,12 @@ inline crash(a) {
 	:: MAY_VOTE(p, x) -> cast(p, x) \
 	:: term[p] < term[x] -> hear(p, x)
 
+#ifdef MORTAL_NODE
+#define MORTAL(a) ((a) == MORTAL_NODE)
+#else
+#define MORTAL(a) true
+#endif
+
 #define STEPS_OF_NODE(a) \
 	:: MAY_STAND(a) -> stand(a, 0) \
 	:: MAY_TAKE_OVER(a) -> stand(a, 1) \
@@ -475,7 +481,7 @@ inline crash(a) {
 	:: MAY_COMMIT(a) -> commit(a) \
 	:: leads[a] && term[a] < TERMS && !transferred[term[a]] -> transfer(a) \
 	:: leads[a] && term[a] < TERMS && !revoked[term[a]] -> revoke(a) \
-	:: crashes < CRASHES -> crash(a)
+	:: crashes < CRASHES && MORTAL(a) -> crash(a)
 
 #define STEPS_OF_TERM(t) \
 	:: MAY_STORE(0, t) -> store(0, t) \
