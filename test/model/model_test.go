@@ -51,6 +51,14 @@ var bounds = []bound{
 		defines: []string{"TERMS=2", "CRASHES=0", "SAME_RATE", "LATE_ANSWERS"}, compile: []string{"-DCOLLAPSE"},
 	},
 	{
+		name: "a voter of the leader crashes", full: true,
+		defines: []string{"TERMS=2", "CRASHES=1", "SAME_RATE", "MORTAL_NODE=1"},
+	},
+	{
+		name: "another follower crashes", full: true,
+		defines: []string{"TERMS=2", "CRASHES=1", "SAME_RATE", "MORTAL_NODE=2"},
+	},
+	{
 		name: "three terms, a crash, everything late, hashed", full: true, partial: true,
 		defines: []string{"TERMS=3", "CRASHES=1", "LATE_ANSWERS", "LATE_PROBES"}, compile: []string{"-DBITSTATE"},
 	},
