@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
@@ -36,6 +37,10 @@ func operations() []command.Operation {
 		{Kind: command.KindAppend, Keys: list(strings.Repeat("k", katakv.MaxKeyBytes)), Values: list("v")},
 		{Kind: command.KindSetNX, Keys: list("k"), Values: list("v")},
 		{Kind: command.KindMapChange, Values: list("{}")},
+		{Kind: command.KindIncrBy, Delta: 1, Keys: list("n"), Once: &command.Once{ID: []byte("a"), Retention: time.Minute}},
+		{Kind: command.KindMSet, Keys: list("k", "l"), Values: list("v", "w"), Once: &command.Once{
+			ID: bytes.Repeat([]byte{0}, katakv.MaxRequestIDBytes), Retention: katakv.MaxRequestRetention,
+		}},
 	}
 }
 
@@ -71,7 +76,7 @@ func sameSlices(a, b [][]byte) bool {
 
 func sameOperation(a, b *command.Operation) bool {
 	return a.Kind == b.Kind && a.Flags == b.Flags && a.Delta == b.Delta &&
-		sameSlices(a.Keys, b.Keys) && sameSlices(a.Values, b.Values)
+		sameSlices(a.Keys, b.Keys) && sameSlices(a.Values, b.Values) && reflect.DeepEqual(a.Once, b.Once)
 }
 
 func TestOperationRoundTrip(t *testing.T) {
