@@ -67,3 +67,11 @@ func (p *pace) alarm(now Time) string {
 		"the speed, at no less than 1/%d; check the clocks of all nodes unless all were down for that long",
 		time.Duration(apart)*time.Millisecond, clockRate, clockRate)
 }
+
+// mayStamp reports whether this leader may propose what has a stamp. Where the shard's clock was never set, as far as it
+// knows, it first applies an entry of its own term, and with it all that others may have proposed before: only then the
+// first stamp is really the first one, and may be anything.
+func (r *Replica) mayStamp() bool {
+	meta := r.machine.Meta()
+	return meta.Clock > 0 || meta.AppliedTerm == r.term
+}

@@ -269,7 +269,7 @@ func (r *Replica) HasWork() bool {
 	if r.installing {
 		return false
 	}
-	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
+	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled && r.mayStamp()) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
@@ -325,7 +325,7 @@ func (r *Replica) mayConfirm() bool { return r.leads && r.machine.Meta().Applied
 // propose packs queued requests into entries until Raft takes no more.
 func (r *Replica) propose() {
 	p := &r.proposals
-	for len(p.queue) > 0 && r.leads {
+	for len(p.queue) > 0 && r.leads && r.mayStamp() {
 		n, data := p.pack(r.pace.stamp(r.now()))
 		if err := r.raft.Propose(data); err != nil {
 			// Dropped: too much is uncommitted, or the leadership is being handed over. They wait.
