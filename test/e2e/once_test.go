@@ -154,8 +154,11 @@ func TestOnceByHand(t *testing.T) {
 		{c.Nodes[1].Plain, []string{"KATA", "ONCE", "order-17", "INCRBY", "stock", "-1"}, "-1"},
 		{c.Nodes[2].Cluster, []string{"-c", "KATA", "ONCE", "order-17", "INCRBY", "stock", "-1"}, "-1"},
 		{c.Nodes[2].Plain, []string{"GET", "stock"}, "-1"},
-		{c.Nodes[0].Plain, []string{"KATA", "ONCE", "order-17", "INCRBY", "stock", "-2"},
-			"ERR this request id was used for another command: nothing was changed; choose a new id for each command\n"},
+		{
+			c.Nodes[0].Plain,
+			[]string{"KATA", "ONCE", "order-17", "INCRBY", "stock", "-2"},
+			"ERR this request id was used for another command: nothing was changed; choose a new id for each command\n",
+		},
 		{c.Nodes[0].Plain, []string{"KATA", "ONCE", "m-1", "MSET", "a", "1", "b", "2", "c", "3"}, "OK"},
 		{c.Nodes[0].Plain, []string{"KATA", "ONCE", "m-2", "DEL", "a", "b", "c", "d"}, "3"},
 		{c.Nodes[0].Plain, []string{"SET", "b", "new"}, "OK"},
