@@ -113,10 +113,10 @@ func (p *Plan) retry(rng *rand.Rand) {
 // long here: a node that is paused may let go of one at any time. From the first attempt to the last that can still be on
 // its way there are RetryFor and some four seconds: a router's patience, an election, a slow message. The shard's clock
 // runs at twice the speed at most, of monotonic clocks that are five per cent too fast. So what is drawn here is enough:
-// 2.1 * (7.5 s + 4 s) < 30 s, 2.1 * (4 s + 4 s) < 17 s.
+// 2.1 * (7.5 s + 4 s) < 30 s, 2.1 * (4.5 s + 4 s) < 18 s.
 func (p *Plan) forget(rng *rand.Rand) {
 	o, w := &p.Options, &p.Workload
-	o.RequestRetention = between(rng, 17*time.Second, 30*time.Second).Round(time.Millisecond)
+	o.RequestRetention = between(rng, 18*time.Second, 30*time.Second).Round(time.Millisecond)
 	o.Timeout = between(rng, 300*time.Millisecond, time.Second)
 	w.Once, w.RetryFor = 1, o.RequestRetention/4
 	w.Counters, w.Lists = 2, 1
