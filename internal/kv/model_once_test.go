@@ -50,7 +50,7 @@ func (m *modelRequests) execute(state model, op *command.Operation) string {
 		}
 		return r.reply
 	}
-	r := modelRequest{asked: asked, reply: state.execute(op), until: m.clock + op.Once.Retention.Milliseconds()}
+	r := modelRequest{asked: asked, reply: state.execute(op), until: m.clock + max(1, op.Once.Retention.Milliseconds())}
 	m.known[key] = r
 	return r.reply
 }
@@ -65,5 +65,5 @@ func (w *world) giveID(op *command.Operation) {
 	if w.rng.IntN(2) == 0 {
 		id = asked // the same one asks for the same, but for flags and further keys
 	}
-	once(id, time.Duration(w.rng.IntN(20_000))*time.Millisecond, op)
+	once(id, time.Duration(w.rng.IntN(3)*w.rng.IntN(10_000))*time.Millisecond, op)
 }

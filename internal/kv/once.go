@@ -71,8 +71,9 @@ func (x *execution) once(op *command.Operation) (command.Reply, error) {
 	if err != nil || !decided(&reply) {
 		return reply, err
 	}
+	retention := max(op.Once.Retention.Milliseconds(), 1) // what this entry remembers, it does not forget
 	x.remember(s, id, key, &request{
-		until: x.m.meta.Clock + op.Once.Retention.Milliseconds(), made: x.m.meta.Clock, index: x.index,
+		until: x.m.meta.Clock + retention, made: x.m.meta.Clock, index: x.index,
 		fingerprint: mark, reply: reply,
 	})
 	return reply, nil

@@ -53,6 +53,8 @@ func TestOnce(t *testing.T) {
 		{"until its time is over", noon + minute - 1, []*command.Operation{tag(incrBy("n", 5), "a")}, "5; "},
 		{"the clock never goes back", noon - minute, []*command.Operation{tag(incrBy("n", 1), "b")}, "7; "},
 		{"then it is forgotten", noon + minute, []*command.Operation{tag(incrBy("n", 5), "a"), tag(incrBy("n", 5), "a")}, "12; 12; "},
+		{"no retention lasts an entry", noon, []*command.Operation{once("z", 0, incrBy("z", 1)), once("z", 0, incrBy("z", 1))}, "1; 1; "},
+		{"and no longer", noon + minute + 1, []*command.Operation{once("z", 0, incrBy("z", 1))}, "2; "},
 		{
 			"many slots", noon,
 			[]*command.Operation{once("f", time.Minute, onKeys(command.KindDel, "n", "m"))},
@@ -67,8 +69,8 @@ func TestOnce(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", s.name, got, s.want)
 		}
 	}
-	if m.Meta().Clock != noon+minute {
-		t.Errorf("the clock shows %d, want %d", m.Meta().Clock, noon+minute)
+	if m.Meta().Clock != noon+minute+1 {
+		t.Errorf("the clock shows %d, want %d", m.Meta().Clock, noon+minute+1)
 	}
 }
 
