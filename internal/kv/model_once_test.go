@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -20,8 +21,9 @@ type modelRequest struct {
 	until        int64
 }
 
-// tick moves the clock: by little, by much, or not at all.
-func (m *modelRequests) tick(rng *rand.Rand) {
+// after returns what is remembered for the next entry, whose clock is later by little, by much, or not at all.
+func (m modelRequests) after(rng *rand.Rand) modelRequests {
+	m.known = maps.Clone(m.known)
 	if m.clock == 0 {
 		m.clock = 1_775_000_000_000
 	}
@@ -32,6 +34,7 @@ func (m *modelRequests) tick(rng *rand.Rand) {
 	default:
 		m.clock += int64(rng.IntN(1000))
 	}
+	return m
 }
 
 // execute is what a client must see of an operation.

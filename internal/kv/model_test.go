@@ -106,8 +106,8 @@ type history struct {
 	entries [][]byte
 	replies []string
 	states  []model // states[n] after n entries
-	// requests is what is remembered after the last of them.
-	requests modelRequests
+	// requests[n] is what is remembered after n entries.
+	requests []modelRequests
 }
 
 // world is an engine with shards on it, some way behind their logs.
@@ -131,7 +131,7 @@ func newWorld(t *testing.T, e engine.Engine, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 3)), engine: e, writer: kv.NewWriter(e)}
 	for i := range modelShards {
 		w.machines = append(w.machines, makeReplica(t, e, katakv.ShardID(i+1), modelSlots(i)))
-		w.logs = append(w.logs, history{states: []model{{}}, requests: modelRequests{known: make(map[string]modelRequest)}})
+		w.logs = append(w.logs, history{states: []model{{}}, requests: []modelRequests{{known: map[string]modelRequest{}}}})
 	}
 	return w
 }
@@ -194,7 +194,7 @@ func (w *world) grow(shard int) {
 	state := maps.Clone(h.states[len(h.states)-1])
 	var data []byte
 	answers := ""
-	h.requests.tick(w.rng)
+	requests := h.requests[len(h.requests)-1].after(w.rng)
 	if w.rng.IntN(10) > 0 { // else Raft's empty entry
 		var ops []*command.Operation
 		blind := w.rng.IntN(2) == 0
@@ -204,11 +204,12 @@ func (w *world) grow(shard int) {
 				w.giveID(op)
 			}
 			ops = append(ops, op)
-			answers += h.requests.execute(state, op) + "; "
+			answers += requests.execute(state, op) + "; "
 		}
-		data = kv.AppendEntry(nil, h.requests.clock, ops)
+		data = kv.AppendEntry(nil, requests.clock, ops)
 	}
 	h.entries, h.replies, h.states = append(h.entries, data), append(h.replies, answers), append(h.states, state)
+	h.requests = append(h.requests, requests)
 }
 
 // pass applies some of what the machines are behind, as a core's pass does, and commits it.
