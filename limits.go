@@ -31,6 +31,27 @@ const (
 	MaxCommandBytes = MaxValueBytes + MaxKeyBytes + 4096
 )
 
+// Limits on requests that are remembered so that they can be retried; see docs/decisions/0020-request-ids.md.
+const (
+	// MaxRequestIDBytes bounds a request id: room for any UUID or hash in text, and little to store.
+	MaxRequestIDBytes = 128
+
+	// DefaultRequestRetention is how long a request is remembered: far longer than any client should go on retrying,
+	// and short enough that a shard can remember what it does meanwhile.
+	DefaultRequestRetention = 10 * time.Minute
+
+	// MaxRequestRetention bounds the setting.
+	MaxRequestRetention = 24 * time.Hour
+
+	// MaxRememberedReplyBytes bounds the reply that is stored with a request. Only a command that answers a value that
+	// it replaces can have a larger one: with a request id that is refused.
+	MaxRememberedReplyBytes = 64 << 10
+
+	// MaxRememberedBytes bounds what one shard remembers, keys and replies together: at the default retention that is
+	// some two thousand requests a second, and a snapshot that is still quickly sent.
+	MaxRememberedBytes = 256 << 20
+)
+
 // Limits on the cluster's shape.
 const (
 	// MaxReplicas is the largest replication factor: beyond five, a quorum costs more than it protects.

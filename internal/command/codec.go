@@ -17,6 +17,8 @@ import (
 //	| kind | flags | delta (varint) | keys (uvarint)| values (uvarint)| key * keys    | value * values  |
 //	| 1 B  | 1 B   | 1..10 B        | 1..3 B        | 1..3 B          | uvarint+bytes | uvarint + bytes |
 //	+------+-------+----------------+---------------+-----------------+---------------+-----------------+
+//
+// A request id stands before it; see once.go.
 
 // ErrMalformed is wrapped by every decoding error of this package.
 var ErrMalformed = errors.New("malformed encoding")
@@ -73,6 +75,9 @@ const conditions = FlagNX | FlagXX | FlagRevision
 // AppendOperation appends the binary form of op to dst and returns the longer slice. It keeps nothing of op,
 // which must be well formed for its kind (see [Operation.Check]).
 func AppendOperation(dst []byte, op *Operation) []byte {
+	if op.Once != nil {
+		dst = appendOnce(dst, op.Once)
+	}
 	dst = append(dst, byte(op.Kind), byte(op.Flags))
 	dst = binary.AppendVarint(dst, op.Delta)
 	dst = binary.AppendUvarint(dst, uint64(len(op.Keys)))
@@ -96,6 +101,12 @@ func DecodeOperation(data []byte) (op Operation, rest []byte, err error) {
 // DecodeOperationInto is [DecodeOperation] into op, reusing the room of op.Keys and op.Values: decoding many
 // operations one after the other allocates nothing. After an error op holds nothing useful.
 func DecodeOperationInto(op *Operation, data []byte) (rest []byte, err error) {
+	op.Once = nil
+	if len(data) > 0 && data[0] == onceMark {
+		if op.Once, data, err = takeOnce(data); err != nil {
+			return nil, err
+		}
+	}
 	if len(data) < 2 {
 		return nil, malformed("operation of %d bytes", len(data))
 	}
@@ -168,7 +179,7 @@ func checkShape(op *Operation, keys, values int) error {
 	case (op.Kind == KindCountKeysInSlot || op.Kind == KindScan) && (op.Delta < 0 || op.Delta >= katakv.SlotCount):
 		return malformed("slot %d", op.Delta)
 	}
-	return nil
+	return checkOnce(op)
 }
 
 // takeSlices reads n length-prefixed slices of at most limit bytes into dst[:0].

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
@@ -41,6 +42,10 @@ func operations() []command.Operation {
 		{Kind: command.KindSetIf, Flags: command.FlagNX, Keys: list("k"), Values: list("v")},
 		{Kind: command.KindDelIf, Flags: command.FlagXX, Keys: list("k")},
 		{Kind: command.KindMapChange, Values: list("{}")},
+		{Kind: command.KindIncrBy, Delta: 1, Keys: list("n"), Once: &command.Once{ID: []byte("a"), Retention: time.Minute}},
+		{Kind: command.KindMSet, Keys: list("k", "l"), Values: list("v", "w"), Once: &command.Once{
+			ID: bytes.Repeat([]byte{0}, katakv.MaxRequestIDBytes), Retention: katakv.MaxRequestRetention,
+		}},
 	}
 }
 
@@ -79,7 +84,7 @@ func sameSlices(a, b [][]byte) bool {
 
 func sameOperation(a, b *command.Operation) bool {
 	return a.Kind == b.Kind && a.Flags == b.Flags && a.Delta == b.Delta &&
-		sameSlices(a.Keys, b.Keys) && sameSlices(a.Values, b.Values)
+		sameSlices(a.Keys, b.Keys) && sameSlices(a.Values, b.Values) && reflect.DeepEqual(a.Once, b.Once)
 }
 
 func TestOperationRoundTrip(t *testing.T) {

@@ -14,6 +14,7 @@ func FuzzResolve(f *testing.F) {
 		"GET k", "set k v NX GET", "SET k v EX 10", "MSET a 1 b 2", "mset a", "INCRBY n -5", "DECRBY n -9223372036854775808",
 		"DEL a b c", "CLUSTER COUNTKEYSINSLOT 16383", "cluster countkeysinslot 99999", "APPEND k v", "nonsense a b", "CONFIG",
 		"EXISTS a a", "STRLEN k", "SETNX k v", "MGET a b", "DECR n", "GETSET k v", "EVAL x 1 a",
+		"KATA ONCE id INCR n", "kata once id MSET a 1 b 2", "KATA ONCE id GET k", "KATA ONCE id KATA ONCE id INCR n", "KATA ONCE id PING",
 	} {
 		f.Add([]byte(line))
 	}

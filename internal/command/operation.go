@@ -49,10 +49,15 @@ type Operation struct {
 	Delta  int64
 	Keys   [][]byte
 	Values [][]byte
+	// Once is set for a write with a request id.
+	Once *Once
 }
 
 // Reads reports whether applying op needs the present value of a key.
 func (op *Operation) Reads() bool {
+	if op.Once != nil {
+		return true // whether the request is remembered
+	}
 	switch op.Kind {
 	case KindSet, KindSetIf:
 		return op.Flags != 0
@@ -71,6 +76,9 @@ func (op *Operation) Bytes() int {
 	}
 	for _, v := range op.Values {
 		n += 24 + len(v)
+	}
+	if op.Once != nil {
+		n += 48 + len(op.Once.ID)
 	}
 	return n
 }

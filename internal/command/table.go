@@ -22,6 +22,9 @@ type Spec struct {
 	// FirstKey, LastKey and Step say which arguments are keys, as Redis does: LastKey counts from the end
 	// when it is negative. FirstKey is 0 for a command without keys.
 	FirstKey, LastKey, Step int
+	// Behind is how many arguments stand before a whole command that this one executes; 0 for none. That command says
+	// which arguments are keys.
+	Behind int
 	// Syntax is what follows the name, for people.
 	Syntax string
 	// Summary is one sentence without period.
@@ -48,7 +51,7 @@ var (
 )
 
 func buildSorted() []*Spec {
-	all := slices.Concat(stringSpecs(), keyspaceSpecs(), connectionSpecs(), serverSpecs(), clusterSpecs())
+	all := slices.Concat(stringSpecs(), keyspaceSpecs(), connectionSpecs(), serverSpecs(), clusterSpecs(), kataSpecs())
 	slices.SortFunc(all, bySpecName)
 	for _, s := range all {
 		slices.SortFunc(s.Subcommands, bySpecName)
@@ -140,6 +143,13 @@ func (s *Spec) Check(args [][]byte) *katakv.Error {
 func (s *Spec) Keys(args [][]byte) [][]byte {
 	if s.FirstKey == 0 || len(args) <= s.FirstKey {
 		return nil
+	}
+	if s.Behind > 0 {
+		inner, err := Resolve(args[s.Behind:])
+		if err != nil {
+			return nil
+		}
+		return inner.Keys(args[s.Behind:])
 	}
 	last := s.LastKey
 	if last < 0 {

@@ -88,6 +88,7 @@ type Core struct {
 	// replicasOn lists the members of our shards on each node.
 	replicasOn map[katakv.NodeID][]placed
 
+	now      replica.Time
 	out      replica.Output
 	outboxes outboxes
 
@@ -160,6 +161,7 @@ func (c *Core) addReplica(shard katakv.ShardID, budget int, recovered []raftlog.
 		WindowBytes:    budget,
 		MaySnapshot:    c.maySnapshot,
 		Warn:           c.cfg.Warn,
+		Now:            &c.now,
 	}, shard, machine, logged)
 	if err != nil {
 		return err
@@ -177,6 +179,13 @@ func (c *Core) maySnapshot() bool {
 		n += m.Sending()
 	}
 	return n < c.cfg.MaxSnapshots
+}
+
+// SetTime tells the core what the clocks show. Call it before AddReplicas, and then before each pass: the entries that it
+// proposes are stamped with it. Tick is apart from it: that is the time of Raft.
+func (c *Core) SetTime(now replica.Time) {
+	invariant.Check(now.Monotonic >= c.now.Monotonic, "monotonic time goes back from %v to %v", c.now.Monotonic, now.Monotonic)
+	c.now = now
 }
 
 // SetMap tells the core where the members of its shards live and who should lead.

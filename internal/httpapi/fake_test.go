@@ -112,7 +112,7 @@ func (n *fakeNode) execute(op *command.Operation) command.Reply {
 	if !op.Kind.Writes() {
 		return m.Read(n.engine, op)
 	}
-	replies, err := n.writer.Apply(m, m.Meta().Applied+1, 1, kv.AppendEntry(nil, []*command.Operation{op}), true)
+	replies, err := n.writer.Apply(m, m.Meta().Applied+1, 1, kv.AppendEntry(nil, 0, []*command.Operation{op}), true)
 	if err == nil {
 		err = n.writer.Commit()
 	}

@@ -42,7 +42,7 @@ func BenchmarkApply(b *testing.B) {
 				for j := range ops {
 					ops[j] = c.op(fmt.Sprintf("user:%08d", rng.IntN(keys)))
 				}
-				payloads[i] = kv.AppendEntry(nil, ops)
+				payloads[i] = kv.AppendEntry(nil, 0, ops)
 			}
 			m, w := makeReplica(b, e, 1, every()), kv.NewWriter(e)
 			next := 0

@@ -14,6 +14,7 @@ func metas() []Meta {
 		{},
 		{Replica: 1 << 60, Applied: 7, AppliedTerm: 3, Clock: -1, Slots: &slot.Range{First: 0, Last: 16383}},
 		{Replica: 4, ConfState: &raftpb.ConfState{}},
+		{Remembered: 1 << 40, SweepAt: 1 << 41, SweepSlot: 16384},
 		{Slots: &slot.Range{First: 5, Last: 5}, ConfState: &raftpb.ConfState{
 			Voters: []uint64{3, 1 << 40, 1}, Learners: []uint64{9}, VotersOutgoing: []uint64{1, 2},
 			LearnersNext: []uint64{2}, AutoLeave: new(true),

@@ -190,7 +190,7 @@ func TestConditionalModel(t *testing.T) {
 					ops[i] = drawConditional(rng, told)
 					want[i] = model.execute(ops[i], rev(index, i))
 				}
-				log = append(log, kv.AppendEntry(nil, ops))
+				log = append(log, kv.AppendEntry(nil, 0, ops))
 				for i, reply := range apply(t, w, m, ops...) {
 					got := ""
 					switch ops[i].Kind {

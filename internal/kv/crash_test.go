@@ -249,5 +249,6 @@ func (d *disk) recoverShard(i int, r raftlog.RecoveredReplica, acked int) {
 	}
 	d.replayed += last - applied
 	h.entries, h.replies, h.states = h.entries[:last], h.replies[:last], h.states[:last+1]
+	h.requests = h.requests[:last+1]
 	d.acked[i] = last
 }

@@ -12,6 +12,8 @@
 //     about replies, however entries were spread over batches and however often the node crashed between.
 //   - An entry takes effect exactly once: batches end at entry boundaries and hold the applied index.
 //   - An operation that fails changes nothing, and the others of its entry go on.
+//   - An operation with a request id is executed once while the request is remembered, and answered alike.
+//   - The shard's clock, by which requests are forgotten, never goes back; only stamps in entries move it.
 //
 // Keys are laid out by slot, so a split moves no bytes; see keys.go, and docs/formats.md for every byte.
 //

@@ -37,6 +37,14 @@ func (x *execution) execute(op *command.Operation) (command.Reply, error) {
 	if op.Reads() && !x.reads {
 		return command.Reply{}, fmt.Errorf("kind %d reads in an entry that says none does", op.Kind)
 	}
+	if op.Once != nil {
+		return x.once(op)
+	}
+	return x.executePlain(op)
+}
+
+// executePlain is execute without regard to a request id.
+func (x *execution) executePlain(op *command.Operation) (command.Reply, error) {
 	if !op.Kind.Writes() {
 		if !x.wantReplies {
 			return command.Reply{}, nil // nobody asks, and it changes nothing

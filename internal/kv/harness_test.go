@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -43,8 +44,14 @@ func openMachine(t testing.TB, r engine.Reader, shard katakv.ShardID) *kv.Machin
 // apply applies one entry of ops next to what m has, and commits it.
 func apply(t testing.TB, w *kv.Writer, m *kv.Machine, ops ...*command.Operation) []command.Reply {
 	t.Helper()
+	return applyAt(t, w, m, 0, ops...)
+}
+
+// applyAt is apply of an entry with a stamp.
+func applyAt(t testing.TB, w *kv.Writer, m *kv.Machine, stamp int64, ops ...*command.Operation) []command.Reply {
+	t.Helper()
 	meta := m.Meta()
-	replies, err := w.Apply(m, meta.Applied+1, meta.AppliedTerm, kv.AppendEntry(nil, ops), true)
+	replies, err := w.Apply(m, meta.Applied+1, meta.AppliedTerm, kv.AppendEntry(nil, stamp, ops), true)
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
@@ -52,6 +59,12 @@ func apply(t testing.TB, w *kv.Writer, m *kv.Machine, ops ...*command.Operation)
 		t.Fatalf("commit: %v", err)
 	}
 	return replies
+}
+
+// once gives op a request id.
+func once(id string, retention time.Duration, op *command.Operation) *command.Operation {
+	op.Once = &command.Once{ID: []byte(id), Retention: retention}
+	return op
 }
 
 func bytesOf(list []string) [][]byte {

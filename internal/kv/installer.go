@@ -199,6 +199,17 @@ func (in *Installer) record(key, value []byte) error {
 		if _, err := decodeRecord(value); err != nil {
 			return fmt.Errorf("key %x: %w", key, err)
 		}
+	case key[0] == prefixRequest:
+		if _, err := decodeRequest(value); err != nil {
+			return fmt.Errorf("key %x: %w", key, err)
+		}
+	case key[0] == prefixForget:
+		if _, _, _, err := splitForgetKey(key); err != nil {
+			return err
+		}
+		if _, err := decodeCost(value); err != nil {
+			return fmt.Errorf("key %x: %w", key, err)
+		}
 	case string(key) == string(metaKey(in.shard, subMeta)):
 		meta, err := decodeMeta(value)
 		if err != nil {

@@ -11,7 +11,8 @@ import (
 // The key space of an engine. The first byte says what a key holds; everything of a slot lies together under
 // it, so a shard is a few spans and a split moves no bytes. Numbers are big endian, so that they sort.
 //
-//	'd' slot(u16) request id      result of a deduplicated request (reserved)
+//	'd' slot(u16) request id      a remembered request
+//	'e' slot(u16) until request id  when to forget it
 //	'k' slot(u16) key             a record
 //	'm' shard(u64) 0              the replica's Meta
 //	'm' shard(u64) 1              the cluster map, in the meta shard only
@@ -19,6 +20,7 @@ import (
 //	'x' slot(u16) expireAt key    expiry index (reserved)
 const (
 	prefixRequest     = 'd'
+	prefixForget      = 'e'
 	prefixRecord      = 'k'
 	prefixMeta        = 'm'
 	prefixTransaction = 't'
@@ -80,6 +82,7 @@ func spans(shard katakv.ShardID, slots *slot.Range) []engine.Span {
 	}
 	return []engine.Span{
 		slotSpan(prefixRequest, *slots),
+		slotSpan(prefixForget, *slots),
 		slotSpan(prefixRecord, *slots),
 		metaSpan(shard),
 		slotSpan(prefixTransaction, *slots),

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -129,7 +130,7 @@ func TestRepliesChangeNothing(t *testing.T) {
 			{setWith(command.FlagNX|command.FlagGet, "a", "9")},
 			{onKeys(command.KindDel, "a", "b"), setWith(command.FlagGet, "c", "3")},
 		} {
-			replies, err := w.Apply(m, m.Meta().Applied+1, 1, kv.AppendEntry(nil, ops), want)
+			replies, err := w.Apply(m, m.Meta().Applied+1, 1, kv.AppendEntry(nil, 0, ops), want)
 			if err != nil || (len(replies) == len(ops)) != want {
 				t.Fatalf("got %d replies, %v", len(replies), err)
 			}
@@ -151,7 +152,7 @@ func TestWriterBatches(t *testing.T) {
 	one, two := makeReplica(t, e, 1, &slot.Range{First: 0, Last: 8191}), makeReplica(t, e, 2, &slot.Range{First: 8192, Last: 16383})
 	low, high := keyIn(t, 0, 8191), keyIn(t, 8192, 16383)
 	for _, m := range []*kv.Machine{one, two} {
-		for _, data := range [][]byte{nil, kv.AppendEntry(nil, []*command.Operation{set(low, "x"), set(high, "y")})} {
+		for _, data := range [][]byte{nil, kv.AppendEntry(nil, 0, []*command.Operation{set(low, "x"), set(high, "y")})} {
 			if _, err := w.Apply(m, m.Meta().Applied+1, 4, data, false); err != nil {
 				t.Fatal(err)
 			}
@@ -207,15 +208,17 @@ func keyIn(t testing.TB, first, last katakv.Slot) string {
 }
 
 func TestMalformedEntryStops(t *testing.T) {
-	good := kv.AppendEntry(nil, []*command.Operation{set("a", "1"), set("b", "2")})
-	reading := kv.AppendEntry(nil, []*command.Operation{get("a")})
+	good := kv.AppendEntry(nil, 0, []*command.Operation{set("a", "1"), set("b", "2")})
+	reading := kv.AppendEntry(nil, 0, []*command.Operation{get("a")})
 	cases := map[string][]byte{
 		"version":         append([]byte{9}, good[1:]...),
 		"flags":           append([]byte{1, 2}, good[2:]...),
 		"cut short":       good[:len(good)-1],
 		"too long":        append(bytes.Clone(good), 0),
 		"count":           append([]byte{1, 0, 0xff, 0xff, 0xff, 0x7f}, good[3:]...),
-		"hidden read":     append([]byte{1, 0}, reading[2:]...),
+		"hidden read":     append([]byte{2, 0}, reading[2:]...),
+		"stamp":           append([]byte{2, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, good[3:]...),
+		"no stamp":        append([]byte{1}, good[1:]...),
 		"unknown kind":    {1, 0, 1, 99, 0, 0, 0, 0},
 		"nothing but one": {1},
 	}
@@ -302,9 +305,10 @@ func addresses(name string) placement.Addresses {
 }
 
 func FuzzApply(f *testing.F) {
-	f.Add(kv.AppendEntry(nil, []*command.Operation{set("a", "1"), get("a"), incrBy("a", 2)}))
-	f.Add(kv.AppendEntry(nil, []*command.Operation{set("a", "1"), set("b", "2")}))
-	f.Add(kv.AppendEntry(nil, []*command.Operation{countKeys(3), onKeys(command.KindDel, "a", "b")}))
+	f.Add(kv.AppendEntry(nil, 0, []*command.Operation{set("a", "1"), get("a"), incrBy("a", 2)}))
+	f.Add(kv.AppendEntry(nil, 0, []*command.Operation{set("a", "1"), set("b", "2")}))
+	f.Add(kv.AppendEntry(nil, 1_775_000_000_000, []*command.Operation{once("id", time.Minute, incrBy("a", 1)), once("id", 0, set("a", "1"))}))
+	f.Add(kv.AppendEntry(nil, 0, []*command.Operation{countKeys(3), onKeys(command.KindDel, "a", "b")}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e := engine.NewMemory()
 		m, w := makeReplica(t, e, 1, every()), kv.NewWriter(e)

@@ -16,12 +16,12 @@ import (
 
 // Meta is what a replica remembers of itself beside its data. It is written with every batch.
 //
-//	+---------+---------+---------+------+-------+-------+-------+------+---------------+
-//	| version | replica | applied | term | clock | flags | first | last | configuration |
-//	| 1 B     | u64     | u64     | u64  | u64   | 1 B   | u16   | u16  | see below     |
-//	+---------+---------+---------+------+-------+-------+-------+------+---------------+
+//	+---------+---------+---------+------+-------+-------+-------+------+------------+----------+------------+---------------+
+//	| version | replica | applied | term | clock | flags | first | last | remembered | sweep at | sweep slot | configuration |
+//	| 1 B     | u64     | u64     | u64  | u64   | 1 B   | u16   | u16  | u64        | u64      | u16        | see below     |
+//	+---------+---------+---------+------+-------+-------+-------+------+------------+----------+------------+---------------+
 //
-// Numbers are big endian. Flag 1: there are slots, first to last; flag 2: there is a configuration, which is
+// Version 1 has no fields for remembered requests. Numbers are big endian. Flag 1: there are slots, first to last; flag 2: there is a configuration, which is
 // four lists of replica ids (voters, learners, outgoing voters, next learners), each a uvarint count and then
 // uvarints, ascending, and a byte that is 1 when the joint configuration is left by itself.
 type Meta struct {
@@ -32,15 +32,24 @@ type Meta struct {
 	ConfState *raftpb.ConfState
 	// Slots is nil for the meta shard.
 	Slots *slot.Range
-	// Clock is the shard's hybrid clock in milliseconds; reserved for expiry.
+	// Clock is the shard's hybrid clock in milliseconds since 1970; zero: it was never set. It never goes back, and only
+	// the stamps of entries move it.
 	Clock int64
+	// Remembered is how many bytes the remembered requests take, and so zero when there are none.
+	Remembered int64
+	// SweepAt is the clock from which the next entry looks for requests to forget, and SweepSlot the slot where it does:
+	// before the shard's first one, it begins there.
+	SweepAt   int64
+	SweepSlot katakv.Slot
 }
 
 const (
-	metaVersion     = 1
-	metaHeaderBytes = 38
-	metaHasSlots    = 1
-	metaHasConf     = 2
+	metaVersion        = 2
+	oldMetaVersion     = 1
+	metaHeaderBytes    = 56
+	oldMetaHeaderBytes = 38
+	metaHasSlots       = 1
+	metaHasConf        = 2
 
 	// maxConfMembers bounds each list of a configuration that is read: far above any real one.
 	maxConfMembers = 1024
@@ -65,6 +74,9 @@ func putMetaHeader(dst []byte, m *Meta) {
 		binary.BigEndian.PutUint16(dst[34:], uint16(m.Slots.First))
 		binary.BigEndian.PutUint16(dst[36:], uint16(m.Slots.Last))
 	}
+	binary.BigEndian.PutUint64(dst[38:], uint64(m.Remembered))
+	binary.BigEndian.PutUint64(dst[46:], uint64(m.SweepAt))
+	binary.BigEndian.PutUint16(dst[54:], uint16(m.SweepSlot))
 	if m.ConfState != nil {
 		dst[33] |= metaHasConf
 	}
@@ -93,11 +105,19 @@ func encodeMeta(m *Meta) []byte {
 }
 
 func decodeMeta(data []byte) (Meta, error) {
-	if len(data) < metaHeaderBytes {
-		return Meta{}, fmt.Errorf("meta record of %d bytes, shorter than its header", len(data))
+	if len(data) == 0 {
+		return Meta{}, errors.New("meta record of 0 bytes")
 	}
-	if data[0] != metaVersion {
+	header := metaHeaderBytes
+	switch data[0] {
+	case metaVersion:
+	case oldMetaVersion:
+		header = oldMetaHeaderBytes
+	default:
 		return Meta{}, fmt.Errorf("meta record of version %d, want %d: a newer version wrote it", data[0], metaVersion)
+	}
+	if len(data) < header {
+		return Meta{}, fmt.Errorf("meta record of %d bytes, shorter than its header", len(data))
 	}
 	m := Meta{
 		Replica:     katakv.ReplicaID(binary.BigEndian.Uint64(data[1:])),
@@ -118,7 +138,12 @@ func decodeMeta(data []byte) (Meta, error) {
 			return Meta{}, fmt.Errorf("meta record with slots %v", *m.Slots)
 		}
 	}
-	rest := data[metaHeaderBytes:]
+	if data[0] == metaVersion {
+		m.Remembered = int64(binary.BigEndian.Uint64(data[38:]))
+		m.SweepAt = int64(binary.BigEndian.Uint64(data[46:]))
+		m.SweepSlot = katakv.Slot(binary.BigEndian.Uint16(data[54:]))
+	}
+	rest := data[header:]
 	if flags&metaHasConf != 0 {
 		var err error
 		if m.ConfState, rest, err = decodeConf(rest); err != nil {

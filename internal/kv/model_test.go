@@ -106,6 +106,8 @@ type history struct {
 	entries [][]byte
 	replies []string
 	states  []model // states[n] after n entries
+	// requests[n] is what is remembered after n entries.
+	requests []modelRequests
 }
 
 // world is an engine with shards on it, some way behind their logs.
@@ -129,7 +131,7 @@ func newWorld(t *testing.T, e engine.Engine, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 3)), engine: e, writer: kv.NewWriter(e)}
 	for i := range modelShards {
 		w.machines = append(w.machines, makeReplica(t, e, katakv.ShardID(i+1), modelSlots(i)))
-		w.logs = append(w.logs, history{states: []model{{}}})
+		w.logs = append(w.logs, history{states: []model{{}}, requests: []modelRequests{{known: map[string]modelRequest{}}}})
 	}
 	return w
 }
@@ -192,17 +194,22 @@ func (w *world) grow(shard int) {
 	state := maps.Clone(h.states[len(h.states)-1])
 	var data []byte
 	answers := ""
+	requests := h.requests[len(h.requests)-1].after(w.rng)
 	if w.rng.IntN(10) > 0 { // else Raft's empty entry
 		var ops []*command.Operation
 		blind := w.rng.IntN(2) == 0
 		for range 1 + w.rng.IntN(5) {
 			op := w.operation(shard, blind)
+			if !blind && w.rng.IntN(2) == 0 {
+				w.giveID(op)
+			}
 			ops = append(ops, op)
-			answers += state.execute(op) + "; "
+			answers += requests.execute(state, op) + "; "
 		}
-		data = kv.AppendEntry(nil, ops)
+		data = kv.AppendEntry(nil, requests.clock, ops)
 	}
 	h.entries, h.replies, h.states = append(h.entries, data), append(h.replies, answers), append(h.states, state)
+	h.requests = append(h.requests, requests)
 }
 
 // pass applies some of what the machines are behind, as a core's pass does, and commits it.

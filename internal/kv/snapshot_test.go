@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -46,7 +47,11 @@ func sample(t *testing.T, e engine.Engine, n int) {
 		m := makeReplica(t, e, shard, half(shard))
 		for i := range n {
 			value := make([]byte, rng.IntN(300))
-			apply(t, w, m, set(fmt.Sprint("key", i), string(value))) // refused by one of the two
+			key := fmt.Sprint("key", i)
+			apply(t, w, m, set(key, string(value))) // refused by one of the two
+			if i%3 == 0 {
+				apply(t, w, m, once(fmt.Sprint("id", i), time.Minute, setWith(command.FlagGet, key, string(value))))
+			}
 		}
 	}
 }

@@ -136,25 +136,33 @@ func (w *Writer) applyEntry(m *Machine, index katakv.Index, data []byte, wantRep
 	if len(data) == 0 {
 		return nil, nil
 	}
-	count, reads, data, err := takeEntryHeader(data)
+	h, data, err := takeEntryHeader(data)
 	if err != nil {
 		return nil, err
 	}
-	if reads && m.wrote {
+	now := max(m.meta.Clock, h.stamp)
+	sweep := h.stamp > 0 && m.sweepDue(now)
+	if (h.reads || sweep) && m.wrote {
 		if err := w.Commit(); err != nil {
 			return nil, err
 		}
 	}
-	x := execution{w: w, m: m, index: index, reads: reads, wantReplies: wantReplies}
-	if reads {
+	m.meta.Clock = now
+	x := execution{w: w, m: m, index: index, reads: h.reads, wantReplies: wantReplies}
+	if h.reads {
 		clear(w.overlay)
 		x.view = view{reader: w.engine, overlay: w.overlay, key: w.key, room: maxOperationReplyBytes}
 	}
+	if sweep {
+		if err := x.sweep(sweepSteps + sweepStepsPerOperation*h.count); err != nil {
+			return nil, err
+		}
+	}
 	var replies []command.Reply
 	if wantReplies {
-		replies = make([]command.Reply, 0, count)
+		replies = make([]command.Reply, 0, h.count)
 	}
-	for i := range count {
+	for i := range h.count {
 		x.position = i
 		if data, err = command.DecodeOperationInto(&w.op, data); err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i, err)
@@ -168,7 +176,7 @@ func (w *Writer) applyEntry(m *Machine, index katakv.Index, data []byte, wantRep
 		}
 	}
 	if len(data) != 0 {
-		return nil, fmt.Errorf("%d bytes behind the last of %d operations", len(data), count)
+		return nil, fmt.Errorf("%d bytes behind the last of %d operations", len(data), h.count)
 	}
 	w.key = x.view.key
 	return replies, nil

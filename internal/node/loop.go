@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
@@ -50,6 +51,7 @@ func (l *coreLoop) turn() error {
 			return err
 		}
 	}
+	l.core.SetTime(timeNow())
 	fx, err := l.core.Pass()
 	if err != nil {
 		return err
@@ -59,6 +61,11 @@ func (l *coreLoop) turn() error {
 		l.inbox.signal()
 	}
 	return nil
+}
+
+// timeNow reads the machine's clocks for a core.
+func timeNow() replica.Time {
+	return replica.Time{Monotonic: clock.Monotonic(), Wall: clock.Wall().UnixMilli()}
 }
 
 func (l *coreLoop) note(e *event) error {

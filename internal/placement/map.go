@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"time"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/slot"
 )
@@ -61,4 +63,7 @@ type Replica struct {
 type Settings struct {
 	Replicas      int `json:"replicas"`      // voters per shard
 	MaxValueBytes int `json:"maxValueBytes"` // largest value accepted
+
+	// RequestRetention is how long a shard remembers a request, in whole milliseconds; zero means the default.
+	RequestRetention time.Duration `json:"requestRetention,omitempty"`
 }

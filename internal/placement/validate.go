@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/katakv/katakv"
 )
@@ -37,6 +38,10 @@ func (s Settings) validate() error {
 	}
 	if s.MaxValueBytes < 1 || s.MaxValueBytes > katakv.MaxValueBytes {
 		return fmt.Errorf("settings: value limit %d, want 1 to %d", s.MaxValueBytes, katakv.MaxValueBytes)
+	}
+	if s.RequestRetention < 0 || s.RequestRetention > katakv.MaxRequestRetention || s.RequestRetention%time.Millisecond != 0 {
+		return fmt.Errorf("settings: requests are remembered for %v, want up to %v in whole milliseconds",
+			s.RequestRetention, katakv.MaxRequestRetention)
 	}
 	return nil
 }

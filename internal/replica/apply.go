@@ -78,6 +78,7 @@ func (r *Replica) applyEntry(e *raftpb.Entry, w *kv.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.pace.saw(r.machine.Meta().Clock, r.now())
 	if mine != nil {
 		r.answered = mine.complete(index, replies, r.answered)
 	}

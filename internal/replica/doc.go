@@ -17,6 +17,8 @@
 //   - A completion without error was applied, and the entry that carried it is durable on a majority.
 //   - CodeNotLeader and CodeTryAgain mean that the operations were not and will not be applied.
 //   - CodeUnknown means that the log could not tell.
+//   - The stamps of entries, which move the shard's clock, keep to half and twice the speed of the leader's monotonic
+//     clock, whatever its wall clock shows.
 //   - Reads reflect every write acknowledged before they were submitted: the leader's commit index is
 //     confirmed by a quorum (Raft thesis 6.4) with a context never used before, in a term in which the leader
 //     has committed an entry.

@@ -36,7 +36,7 @@ type proposals struct {
 }
 
 // pack takes requests from the front of the queue that fit one entry. It returns how many and the payload.
-func (p *proposals) pack() (n int, data []byte) {
+func (p *proposals) pack(stamp int64) (n int, data []byte) {
 	p.scratch = p.scratch[:0]
 	size := 0
 	for n < len(p.queue) && (n == 0 || size < maxEntryBytes) {
@@ -50,7 +50,7 @@ func (p *proposals) pack() (n int, data []byte) {
 		}
 		n++
 	}
-	data = kv.AppendEntry(make([]byte, 0, size+16), p.scratch)
+	data = kv.AppendEntry(make([]byte, 0, size+24), stamp, p.scratch)
 	clear(p.scratch)
 	return n, data
 }

@@ -31,7 +31,7 @@ func TestPackStopsAtTheEntrySize(t *testing.T) {
 			for _, s := range tt.sizes {
 				p.queue = append(p.queue, write(s))
 			}
-			if n, _ := p.pack(); n != tt.want {
+			if n, _ := p.pack(0); n != tt.want {
 				t.Errorf("packed %d of %d; want %d", n, len(tt.sizes), tt.want)
 			}
 		})

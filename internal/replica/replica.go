@@ -41,6 +41,8 @@ type Config struct {
 	MaySnapshot func() bool
 	// Warn receives Raft's warnings; nil drops them.
 	Warn func(message string)
+	// Now is what the clocks show, kept up to date by the core; nil in tests without time.
+	Now *Time
 }
 
 // Replica is one member of one shard. See the package comment for how it is driven.
@@ -55,6 +57,7 @@ type Replica struct {
 
 	proposals proposals
 	reads     reads
+	pace      pace
 
 	term   katakv.Term
 	leader katakv.ReplicaID
@@ -101,6 +104,7 @@ func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftl
 		sending: make(map[katakv.ReplicaID]katakv.Index),
 	}
 	r.window.takeSnapshot = r.takeSnapshot
+	r.pace.saw(meta.Clock, r.now())
 	if err := checkReaches(recovered, meta.Applied); err != nil {
 		return nil, fmt.Errorf("start %v of %v: %w", r.id, shard, err)
 	}
@@ -265,7 +269,7 @@ func (r *Replica) HasWork() bool {
 	if r.installing {
 		return false
 	}
-	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
+	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled && r.mayStamp()) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
@@ -321,15 +325,26 @@ func (r *Replica) mayConfirm() bool { return r.leads && r.machine.Meta().Applied
 // propose packs queued requests into entries until Raft takes no more.
 func (r *Replica) propose() {
 	p := &r.proposals
-	for len(p.queue) > 0 && r.leads {
-		n, data := p.pack()
+	for len(p.queue) > 0 && r.leads && r.mayStamp() {
+		n, data := p.pack(r.pace.stamp(r.now()))
 		if err := r.raft.Propose(data); err != nil {
 			// Dropped: too much is uncommitted, or the leadership is being handed over. They wait.
 			r.stalled = true
 			return
 		}
 		p.proposed(n, r.term)
+		if warning := r.pace.alarm(r.now()); warning != "" && r.cfg.Warn != nil {
+			r.cfg.Warn(fmt.Sprintf("%v: %s", r.shard, warning))
+		}
 	}
+}
+
+// now returns what the clocks show.
+func (r *Replica) now() Time {
+	if r.cfg.Now == nil {
+		return Time{}
+	}
+	return *r.cfg.Now
 }
 
 // handle acts on one message of a Ready.

@@ -110,6 +110,7 @@ func (r *Replica) SnapshotInstalled(out *Output) error {
 		"%v: the snapshot announced (%d, %d) and holds (%d, %d)",
 		r.shard, want.GetIndex(), want.GetTerm(), meta.Applied, meta.AppliedTerm)
 	r.machine = machine
+	r.pace.saw(meta.Clock, r.now())
 	r.window.reset(meta.Applied, meta.AppliedTerm)
 	r.window.append(m.GetEntries())
 	r.dropProposalsUpTo(meta.Applied, out)

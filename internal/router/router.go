@@ -45,7 +45,14 @@ type group struct {
 	origin   katakv.NodeID // the peer that forwarded it
 	originID uint64        // and its id for it
 
-	writes   bool
+	writes bool
+	// unrepeatable is set unless all operations have a request id: then the group may be sent again although it may have
+	// been executed. Reads have none, because one that is repeated would see what came behind it.
+	unrepeatable bool
+	// doubtful is set once the group is sent again after an attempt of unknown outcome: from then on no refusal says that
+	// nothing happened.
+	doubtful bool
+
 	deadline time.Duration
 	retryAt  time.Duration // when waiting
 	tried    katakv.NodeID // where it went last
@@ -273,13 +280,13 @@ func (r *Router) expire() {
 		if g.state == answered {
 			continue
 		}
-		if g.state == waiting || !g.writes {
+		if g.state == waiting && !g.doubtful || !g.writes {
 			r.fail(g, katakv.Errorf(katakv.CodeClusterDown,
 				"%v has no leader that can reach a majority; nothing was changed: try again later", g.request.Shard))
 			continue
 		}
 		r.fail(g, katakv.Errorf(katakv.CodeUnknown,
-			"no answer within %v; the write may or may not take effect: read before you retry", r.timeout))
+			"no answer within %v; the write may or may not take effect: %s", r.timeout, g.advice()))
 	}
 	clear(r.active[:n])
 	r.active = r.active[n:]
@@ -319,6 +326,11 @@ func (r *Router) refused(g *group, err *katakv.Error) {
 		r.park(g)
 	case katakv.CodeUnknown:
 		if !g.writes {
+			r.park(g)
+			return
+		}
+		if g.mayRepeat() {
+			g.doubtful = true
 			r.park(g)
 			return
 		}
@@ -365,7 +377,7 @@ func (r *Router) Forward(now time.Duration, from katakv.NodeID, m *wire.Forward)
 	g := &group{
 		request: replica.Request{Shard: m.Shard, Operations: m.Operations},
 		origin:  from, originID: m.ID, deadline: now + r.timeout,
-		writes: writes(m.Operations),
+		writes: writes(m.Operations), unrepeatable: true, // the peer repeats it
 	}
 	g.request.Caller = g
 	r.activate(g)
@@ -403,6 +415,9 @@ func (r *Router) fail(g *group, err *katakv.Error) {
 	if g.batch == nil {
 		r.answerForward(g, &wire.ForwardReply{Err: err})
 		return
+	}
+	if g.doubtful {
+		err = doubted(err)
 	}
 	replies := make([]command.Reply, len(g.request.Operations))
 	for i := range replies {

@@ -12,7 +12,10 @@ func (r *Router) split(b *Batch) []*group {
 	s := splitter{router: r, batch: b}
 	for i := range b.Calls {
 		op := &b.Calls[i].Operation
+		r.completeOnce(op)
 		switch {
+		case op.Once != nil && len(op.Keys) > 1 && !op.OneSlot():
+			s.addPartsBySlot(i, op)
 		case b.Meta:
 			s.add(katakv.MetaShard, part{call: i}, *op)
 		case len(op.Keys) < 2 || r.oneShard(op):
@@ -57,6 +60,9 @@ func (s *splitter) add(shard katakv.ShardID, p part, op command.Operation) {
 	g.parts = append(g.parts, p)
 	g.request.Operations = append(g.request.Operations, op)
 	g.writes = g.writes || op.Kind.Writes()
+	if op.Once == nil {
+		g.unrepeatable = true
+	}
 }
 
 // addParts divides an operation over the shards of its keys.
@@ -78,19 +84,29 @@ func (s *splitter) addParts(call int, op *command.Operation) {
 		shares[at].keys = append(shares[at].keys, k)
 	}
 	for _, sh := range shares {
-		piece := command.Operation{Kind: op.Kind, Flags: op.Flags, Delta: op.Delta}
-		for _, k := range sh.keys {
-			piece.Keys = append(piece.Keys, op.Keys[k])
-			if len(op.Values) > 0 {
-				piece.Values = append(piece.Values, op.Values[k])
-			}
-		}
-		s.add(sh.shard, part{call: call, keys: sh.keys}, piece)
+		s.addPiece(sh.shard, call, op, sh.keys)
 	}
+	s.merge(call, op, len(shares))
+}
+
+// addPiece adds the part of an operation that has some of its keys.
+func (s *splitter) addPiece(shard katakv.ShardID, call int, op *command.Operation, keys []int) {
+	piece := command.Operation{Kind: op.Kind, Flags: op.Flags, Delta: op.Delta, Once: op.Once}
+	for _, k := range keys {
+		piece.Keys = append(piece.Keys, op.Keys[k])
+		if len(op.Values) > 0 {
+			piece.Values = append(piece.Values, op.Values[k])
+		}
+	}
+	s.add(shard, part{call: call, keys: keys}, piece)
+}
+
+// merge joins the replies of so many parts into that of a call.
+func (s *splitter) merge(call int, op *command.Operation, parts int) {
 	if s.batch.merges == nil {
 		s.batch.merges = make(map[int]*merge)
 	}
-	s.batch.merges[call] = newMerge(op, len(shares))
+	s.batch.merges[call] = newMerge(op, parts)
 }
 
 // merge joins the replies of an operation that was split over shards.
@@ -153,6 +169,9 @@ func (m *merge) result() command.Reply {
 func (r *Router) answer(g *group, replies []command.Reply) {
 	b, parts := g.batch, g.parts
 	r.settle(g)
+	if g.doubtful {
+		doubtReplies(replies)
+	}
 	for i, p := range parts {
 		m := b.merges[p.call]
 		if m == nil {

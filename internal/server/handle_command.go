@@ -65,6 +65,11 @@ func (r *request) commandDocs() {
 func (r *request) commandGetKeys() {
 	args := r.args[2:]
 	spec, ok := command.Lookup(args[0])
+	if ok && spec.Container() && len(args) > 1 {
+		if sub, found := spec.Subcommand(args[1]); found {
+			spec = sub
+		}
+	}
 	switch {
 	case !ok:
 		r.fail("Invalid command specified")

@@ -28,6 +28,8 @@ type Clients struct {
 
 	// Acknowledged, NotApplied and Unknown count commands by their outcome.
 	Acknowledged, NotApplied, Unknown int
+	// Retries counts how often requests were sent again.
+	Retries int
 }
 
 // client has one pipeline in flight at a time.
@@ -40,6 +42,9 @@ type client struct {
 	busy    bool
 	// home is the node that a loyal client stays with, whatever others do; nil: it takes any for each pipeline.
 	home *Node
+	// once makes it give its writes request ids, and send again what it does not know the outcome of.
+	once     bool
+	requests int
 }
 
 const (
@@ -64,6 +69,7 @@ func NewClients(c *Cluster, load Workload) *Clients {
 		if i < load.Readers || chance(rng, load.Loyal) {
 			cl.home = c.nodes[rng.IntN(len(c.nodes))]
 		}
+		cl.once = chance(newRand(c.opts.Seed, purpose+" requests"), load.Once)
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}
@@ -102,12 +108,19 @@ func (cl *client) act() {
 		cl.later() // the connection is refused
 		return
 	}
-	ops := make([]check.Operation, 1+cl.rng.IntN(max(cs.load.Pipeline, 1)))
-	for i := range ops {
-		ops[i] = cl.gen.next(c.queue.now)
-		ops[i].Client, ops[i].Call = cl.number, c.queue.now
-		cs.touch(ops[i].Keys)
+	p := &pipeline{ops: make([]check.Operation, 1+cl.rng.IntN(max(cs.load.Pipeline, 1)))}
+	for i := range p.ops {
+		p.ops[i] = cl.gen.next(c.queue.now)
+		p.ops[i].Client, p.ops[i].Call = cl.number, c.queue.now
+		cs.touch(p.ops[i].Keys)
 	}
+	cl.giveIDs(p)
+	cl.send(n, p)
+}
+
+// send offers a pipeline to a node, and gives up after a while.
+func (cl *client) send(n *Node, p *pipeline) {
+	c := cl.clients.cluster
 	cl.attempt++
 	attempt := cl.attempt
 	cl.busy = true
@@ -115,8 +128,8 @@ func (cl *client) act() {
 	if cl.gen.readOnly {
 		patience = readerPatience
 	}
-	c.after(between(cl.rng, minPatience, patience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, ops) })
-	n.submit(cl.number, ops, func(replies []command.Reply) { cl.answered(attempt, ops, replies) })
+	c.after(between(cl.rng, minPatience, patience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, p) })
+	n.submit(cl.number, p, func(replies []command.Reply) { cl.answered(attempt, p, replies) })
 }
 
 func (cs *Clients) touch(keys []string) {
@@ -129,13 +142,10 @@ func (cs *Clients) touch(keys []string) {
 }
 
 // submit hands the operations of a client to the node.
-func (n *Node) submit(number int, ops []check.Operation, done func([]command.Reply)) {
-	b := &router.Batch{Calls: make([]router.Call, len(ops))}
-	for i := range ops {
-		b.Calls[i].Operation = toCommand(&ops[i])
-	}
+func (n *Node) submit(number int, p *pipeline, done func([]command.Reply)) {
+	b := &router.Batch{Calls: p.calls()}
 	answered := func() {
-		replies := make([]command.Reply, len(ops))
+		replies := make([]command.Reply, len(b.Calls))
 		for i := range b.Calls {
 			replies[i] = b.Calls[i].Reply
 		}
@@ -145,25 +155,25 @@ func (n *Node) submit(number int, ops []check.Operation, done func([]command.Rep
 }
 
 // giveUp treats commands whose node never answered as unknown.
-func (cl *client) giveUp(attempt int, ops []check.Operation) {
+func (cl *client) giveUp(attempt int, p *pipeline) {
 	if attempt != cl.attempt {
 		return
 	}
-	cl.end(ops, func(i int) {
-		ops[i].Outcome, ops[i].Return = katakv.OutcomeUnknown, check.Never
+	cl.end(p, func(i int) {
+		p.ops[i].Outcome, p.ops[i].Return = katakv.OutcomeUnknown, check.Never
 	})
 	if cl.home != nil && !cl.gen.readOnly {
 		cl.home = cl.clients.cluster.nodes[cl.rng.IntN(len(cl.clients.cluster.nodes))]
 	}
 }
 
-func (cl *client) answered(attempt int, ops []check.Operation, replies []command.Reply) {
+func (cl *client) answered(attempt int, p *pipeline, replies []command.Reply) {
 	if attempt != cl.attempt {
 		return
 	}
 	now := cl.clients.cluster.queue.now
-	cl.end(ops, func(i int) {
-		op := &ops[i]
+	cl.end(p, func(i int) {
+		op := &p.ops[i]
 		op.Return, op.Outcome = now, katakv.OutcomeApplied
 		if err := replies[i].Err; replies[i].Kind == command.ReplyError && !decided(err) {
 			if op.Outcome = err.Code.Outcome(); op.Outcome == katakv.OutcomeUnknown {
@@ -180,13 +190,19 @@ func decided(err *katakv.Error) bool {
 	return err.Code == katakv.CodeInvalid || err.Code == katakv.CodeWrongType || err.Code == katakv.CodeTooLarge
 }
 
-// end records what came of a pipeline, and goes on with the next one.
-func (cl *client) end(ops []check.Operation, settle func(i int)) {
+// end records what came of a pipeline, and goes on with the next one, or with what of this one is to be sent again.
+func (cl *client) end(p *pipeline, settle func(i int)) {
 	cs := cl.clients
 	cl.attempt++
 	cl.busy = false
-	for i := range ops {
+	for i := range p.ops {
 		settle(i)
+	}
+	if again := cl.takeRetries(p); again != nil {
+		cl.retryLater(again)
+	}
+	ops := p.ops
+	for i := range ops {
 		if !ops[i].Kind.Writes() && ops[i].Outcome != katakv.OutcomeApplied {
 			// A read that failed says nothing.
 			ops[i].Outcome, ops[i].Return = katakv.OutcomeNotApplied, cs.cluster.queue.now
@@ -194,6 +210,9 @@ func (cl *client) end(ops []check.Operation, settle func(i int)) {
 		cs.count(&ops[i])
 	}
 	cs.history = append(cs.history, ops...)
+	if cl.busy {
+		return // with what is sent again
+	}
 	if ops[len(ops)-1].Outcome == katakv.OutcomeUnknown {
 		c := cs.cluster
 		c.after(between(cl.rng, 0, restTime), kindClient, uint64(cl.number), cl.act)
@@ -308,7 +327,7 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 		return
 	}
 	op := check.Operation{Client: number, Kind: check.Get, Keys: []string{key}, Call: c.queue.now}
-	n.submit(number, []check.Operation{op}, func(replies []command.Reply) {
+	n.submit(number, &pipeline{ops: []check.Operation{op}, ids: make([]string, 1)}, func(replies []command.Reply) {
 		if replies[0].Kind == command.ReplyError {
 			again()
 			return

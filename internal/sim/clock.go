@@ -11,7 +11,12 @@ type nodeClock struct {
 	rate  int64         // parts per million of true time
 	since time.Duration // when, in true time, the rate was set
 	base  time.Duration // what the clock showed then
+	// wallOff is how far the wall clock is from the monotonic one, beyond the epoch.
+	wallOff time.Duration
 }
+
+// epoch is what right wall clocks show when a run begins, since 1970: a day in 2026.
+const epoch = 20_545 * 24 * time.Hour
 
 // read returns what the clock shows at the true time now.
 func (c *nodeClock) read(now time.Duration) time.Duration {

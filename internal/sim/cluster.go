@@ -72,7 +72,7 @@ func (c *Cluster) bootstrapMap() (*placement.Map, error) {
 		nodes[i] = placement.Node{Weight: 1, Addresses: addresses(i+1, 0)}
 	}
 	m, err := placement.Bootstrap(katakv.ClusterID(c.opts.Seed|1), nodes, c.opts.Shards, placement.Settings{
-		Replicas: c.opts.Replicas, MaxValueBytes: katakv.DefaultMaxValueBytes,
+		Replicas: c.opts.Replicas, MaxValueBytes: katakv.DefaultMaxValueBytes, RequestRetention: c.opts.RequestRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)

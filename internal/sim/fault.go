@@ -89,6 +89,7 @@ func (n *nemesis) stop() {
 		node.CrashAt(crashNowhere)
 		node.passDelay = normalPassDelay
 		node.clock.set(c.queue.now, million, 0)
+		node.clock.wallOff = 0
 		node.disk.mend()
 		if node.stopping {
 			node.startAgain = true

@@ -62,7 +62,13 @@ var processFaults = []faultKind{
 			jump = between(s.rng, 0, 10*time.Second)
 		}
 		rate := million - drift + s.rng.Int64N(2*drift+1)
-		s.tell("the clock of %v runs at %d ppm and jumps by %v", n.id, rate, jump)
+		if s.opts.RequestRetention > 0 {
+			jump = 0 // as if the node had slept, while the requests that it holds grew old
+		}
+		if chance(s.rng, 0.5) {
+			n.clock.wallOff = between(s.rng, -wallError, wallError)
+		}
+		s.tell("the clock of %v runs at %d ppm and jumps by %v, its wall clock is wrong by %v", n.id, rate, jump, n.clock.wallOff)
 		n.clock.set(s.queue.now, rate, jump)
 	}},
 	{"terminate", 5 * time.Second, func(s *strike) {
@@ -72,6 +78,9 @@ var processFaults = []faultKind{
 	}},
 	{"move-address", 3 * time.Second, func(s *strike) { s.moveAddress(s.anyone()) }},
 }
+
+// wallError is how wrong a wall clock is at most, in either direction.
+const wallError = time.Hour
 
 // revive starts a node again after a while, or so soon that what others sent to its earlier life still arrives.
 func (s *strike) revive(n *Node) {

@@ -80,6 +80,12 @@ func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
 
 func (n *Node) now() time.Duration { return n.clock.read(n.cluster.queue.now) }
 
+// time returns what the node's clocks show.
+func (n *Node) time() replica.Time {
+	now := n.now()
+	return replica.Time{Monotonic: now, Wall: (epoch + now + n.clock.wallOff).Milliseconds()}
+}
+
 // Start starts the node from what is on its disk. It does nothing when the node runs or is lost.
 func (n *Node) Start() {
 	if n.up || n.lost != "" {
@@ -123,6 +129,7 @@ func (n *Node) recover() error {
 		shards[i] = metas[i].Shard
 	}
 	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes})
+	n.core.SetTime(n.time())
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
 		return fmt.Errorf("add replicas: %w", err)
 	}
@@ -201,6 +208,7 @@ func (n *Node) wake() {
 	n.passing = true
 	n.after(n.passDelay, kindPass, func() {
 		n.passing = false
+		n.core.SetTime(n.time())
 		fx, err := n.core.Pass()
 		if err != nil {
 			n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))

@@ -24,6 +24,8 @@ type Options struct {
 	ChunkBytes int
 	// FlushInterval is the mean time between flushes of a node's engine.
 	FlushInterval time.Duration
+	// RequestRetention is how long a shard remembers a request; zero means the default, which outlasts a run.
+	RequestRetention time.Duration
 	// Pebble keeps the state in real Pebble on the simulated disk, instead of the engine in memory.
 	Pebble bool
 

@@ -60,6 +60,7 @@ func Draw(seed uint64) Plan {
 	if p.Options.Replicas >= 3 && chance(rng, 0.25) {
 		p.Severed = pick(rng, SeveredAll, SeveredDeaf, SeveredMute, SeveredLink)
 	}
+	p.retry(newRand(seed, "plan of requests"))
 	return p
 }
 
@@ -115,6 +116,31 @@ func (p *Plan) restart(rng *rand.Rand) {
 	p.Faults = drawFaults(rng, kindsNamed([]string{"crash-loop", "lag"}), 2, themeFactor)
 	others := []string{"kill", "power", "terminate", "crash-at-sync", "delays", "slow-processor", "pause"}
 	p.Faults = append(p.Faults, drawFaults(rng, kindsNamed(others), rng.IntN(3), themeFactor)...)
+}
+
+// retry lets clients send again what they do not know the outcome of, with request ids.
+func (p *Plan) retry(rng *rand.Rand) {
+	p.Workload.Once = pick(rng, 0, 0.5, 1)
+	p.Workload.RetryFor = RunTime // requests are remembered for longer
+	if chance(rng, 0.12) {
+		p.forget(rng)
+	}
+}
+
+// forget lets shards forget requests soon, while wall clocks are wrong and leaders change. Nothing holds an attempt back for
+// long here: a node that is paused may let go of one at any time. From the first attempt to the last that can still be on
+// its way there are RetryFor and some four seconds: a router's patience, an election, a slow message. The shard's clock
+// runs at twice the speed at most, of monotonic clocks that are five per cent too fast. So what is drawn here is enough:
+// 2.1 * (7.5 s + 4 s) < 30 s, 2.1 * (4.5 s + 4 s) < 18 s.
+func (p *Plan) forget(rng *rand.Rand) {
+	o, w := &p.Options, &p.Workload
+	o.RequestRetention = between(rng, 18*time.Second, 30*time.Second).Round(time.Millisecond)
+	o.Timeout = between(rng, 300*time.Millisecond, time.Second)
+	w.Once, w.RetryFor = 1, o.RequestRetention/4
+	w.Counters, w.Lists = 2, 1
+	forgetting := []string{"kill", "power", "crash-at-sync", "isolate", "cut-pair", "cut-one-way", "deaf", "mute", "partition", "terminate"}
+	p.Faults = append(drawFaults(rng, kindsNamed(forgetting), 2+rng.IntN(3), themeFactor), Fault{Name: "clock", Mean: 2 * time.Second})
+	slices.SortFunc(p.Faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // smallestWindow leaves a window next to nothing beyond what it must hold: whoever misses a second needs a snapshot.
@@ -214,6 +240,12 @@ func (p Plan) String() string {
 	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers; faults [%s] for %v",
 		o.Nodes, o.Shards, o.Replicas, state, o.WindowBytes, o.SegmentBytes, o.ChunkBytes, o.FlushInterval.Round(time.Millisecond),
 		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, strings.Join(faults, " "), p.Safety)
+	if p.Workload.Once > 0 {
+		s += fmt.Sprintf("; requests of %d %% retried for %v", int(100*p.Workload.Once), p.Workload.RetryFor.Round(time.Millisecond))
+	}
+	if o.RequestRetention > 0 {
+		s += fmt.Sprintf(", remembered for %v", o.RequestRetention.Round(time.Millisecond))
+	}
 	if p.Severed != SeveredNot {
 		s += "; one node " + string(p.Severed)
 	}

@@ -37,9 +37,11 @@ type Result struct {
 	Events    uint64
 	// Acknowledged, NotApplied and Unknown count the clients' commands.
 	Acknowledged, NotApplied, Unknown int
-	Strikes                           map[string]int
-	Installs                          int
-	History                           check.History
+	// Retries counts how often requests with an id were sent again.
+	Retries  int
+	Strikes  map[string]int
+	Installs int
+	History  check.History
 }
 
 // Run carries out a plan.
@@ -60,6 +62,7 @@ func Run(p Plan) Result {
 	if run.clients != nil {
 		cs := run.clients
 		r.Acknowledged, r.NotApplied, r.Unknown, r.History = cs.Acknowledged, cs.NotApplied, cs.Unknown, cs.history
+		r.Retries = cs.Retries
 	}
 	if run.nemesis != nil {
 		r.Strikes = run.nemesis.strikes

@@ -17,6 +17,10 @@ type Workload struct {
 	Readers int
 	// Loyal is the probability that another client stays with one node until that does not answer.
 	Loyal float64
+	// Once is the probability that a client gives its writes request ids, and sends again for RetryFor what it does not
+	// know the outcome of.
+	Once     float64
+	RetryFor time.Duration
 	// Sweeping lets clients delete what is left of the registers of the generation before: shards get empty.
 	Sweeping bool
 	// Think is the longest pause between two commands of a client.

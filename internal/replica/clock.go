@@ -1,0 +1,77 @@
+package replica
+
+import (
+	"fmt"
+	"time"
+)
+
+// Time is what a node's clocks show.
+type Time struct {
+	// Monotonic counts from a fixed moment of the process, and never goes back.
+	Monotonic time.Duration
+	// Wall is in milliseconds since 1970. It can jump, and be wrong.
+	Wall int64
+}
+
+const (
+	// clockRate bounds how much faster, and slower, a shard's clock may run than its leader's monotonic clock while it
+	// is not where the leader's wall clock is.
+	clockRate = 2
+	// clockAlarm is how far apart the two may be before the leader warns, in milliseconds.
+	clockAlarm = 60_000
+)
+
+// pace makes the stamps of a leader's entries: the shard's clock, led towards the leader's wall clock. However wrong that
+// is, the shard's clock runs at half to twice the speed of the leader's monotonic clock, from where the leader last saw
+// it. So a wrong wall clock cannot make a shard forget early by more than half, a right one that follows makes up for it,
+// and the clock never stands still.
+//
+// Only the first stamp of a shard is the wall clock as it is.
+type pace struct {
+	// clock is what the shard's clock showed at the monotonic time since.
+	clock int64
+	since time.Duration
+	// alarmed is set while the clocks are too far apart.
+	alarmed bool
+}
+
+// saw takes note of the shard's clock as others moved it.
+func (p *pace) saw(clock int64, now Time) {
+	if clock > p.clock {
+		p.clock, p.since = clock, now.Monotonic
+	}
+}
+
+// stamp returns the stamp of an entry that is proposed now. Stamps never go back.
+func (p *pace) stamp(now Time) int64 {
+	if p.clock == 0 {
+		p.saw(now.Wall, now)
+		return p.clock
+	}
+	elapsed := max(now.Monotonic-p.since, 0)
+	slowest := p.clock + (elapsed / clockRate).Milliseconds()
+	fastest := p.clock + (elapsed * clockRate).Milliseconds()
+	p.saw(min(max(now.Wall, slowest), fastest), now)
+	return p.clock
+}
+
+// alarm returns a warning when the wall clock has just turned out to be too far from the last stamp; "" otherwise.
+func (p *pace) alarm(now Time) string {
+	apart := now.Wall - p.clock
+	was := p.alarmed
+	p.alarmed = apart > clockAlarm || apart < -clockAlarm
+	if !p.alarmed || was {
+		return ""
+	}
+	return fmt.Sprintf("this node's wall clock is %v from the shard's: the shard's is led towards it at no more than %d times "+
+		"the speed, at no less than 1/%d; check the clocks of all nodes unless all were down for that long",
+		time.Duration(apart)*time.Millisecond, clockRate, clockRate)
+}
+
+// mayStamp reports whether this leader may propose what has a stamp. Where the shard's clock was never set, as far as it
+// knows, it first applies an entry of its own term, and with it all that others may have proposed before: only then the
+// first stamp is really the first one, and may be anything.
+func (r *Replica) mayStamp() bool {
+	meta := r.machine.Meta()
+	return meta.Clock > 0 || meta.AppliedTerm == r.term
+}
