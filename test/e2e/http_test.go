@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -251,6 +252,60 @@ func TestHTTPOutcomesThroughAFailover(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes of unknown outcome", unknowns)
+}
+
+// TestHTTPThroughAPlannedStop stops a node with SIGTERM while clients count through all of them. Those of the others
+// notice nothing, and those of the stopping one are told what became of their last write, or lose the connection.
+func TestHTTPThroughAPlannedStop(t *testing.T) {
+	t.Parallel()
+	c := start(t, localcluster.Options{})
+	stopping := c.Nodes[1]
+	n := &counter{path: "/v1/kv/counter"}
+	ask(t, 200, "PUT", c.Nodes[0].HTTP, n.path, []byte("0"))
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	for _, node := range c.Nodes {
+		for range 2 {
+			group.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					if err := n.raise(node.HTTP); err != nil {
+						if node != stopping {
+							t.Errorf("through node %d: %v", node.ID, err)
+						}
+						return
+					}
+				}
+			})
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	began := time.Now()
+	if err := stopping.Terminate(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("stopped in %v", time.Since(began).Round(time.Millisecond))
+	before := n.applied.Load()
+	eventually(t, func() error {
+		if n.applied.Load() < before+20 {
+			return errors.New("nothing is counted after the stop")
+		}
+		return nil
+	})
+	close(done)
+	group.Wait()
+	applied, unknown := n.applied.Load(), n.unknowns.Load()
+	t.Logf("%d applied, %d of unknown outcome", applied, unknown)
+	if got := n.value(t, c.Nodes[2].HTTP); got < applied || got > applied+unknown {
+		t.Errorf("the counter is %d after %d writes, and %d of unknown outcome", got, applied, unknown)
+	}
+	if unknown > 2 { // of the stopping node's two clients, whose connections may break
+		t.Errorf("%d outcomes are unknown", unknown)
+	}
 }
 
 // leaderOf asks a node who leads the shard of a key.
