@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -48,6 +49,8 @@ type Config struct {
 	WindowBytes int
 	// MaxSnapshots bounds concurrent outgoing snapshots; zero means the default.
 	MaxSnapshots int
+	// Boot counts the node's starts.
+	Boot katakv.BootID
 	// Warn receives warnings; nil drops them.
 	Warn func(message string)
 }
@@ -63,6 +66,8 @@ func (cfg *Config) setDefaults() {
 type member struct {
 	*replica.Replica
 	dirty bool
+	// named is set while the map names this replica as the shard's on this node.
+	named bool
 	// preferred is the node that should lead the shard.
 	preferred katakv.NodeID
 	// voters are the shard's voters in the order of the map.
@@ -95,6 +100,7 @@ type Core struct {
 	durable  uint64 // of the last one known to be on disk
 	awaiting []awaitingBatch
 
+	now        time.Duration // see Advance
 	ticks      uint64
 	evacuating bool
 }
@@ -154,6 +160,7 @@ func (c *Core) addReplica(shard katakv.ShardID, budget int, recovered []raftlog.
 		HeartbeatTicks: c.cfg.HeartbeatTicks,
 		WindowBytes:    budget,
 		MaySnapshot:    c.maySnapshot,
+		Boot:           c.cfg.Boot,
 		Warn:           c.cfg.Warn,
 	}, shard, machine, logged)
 	if err != nil {
@@ -186,10 +193,12 @@ func (c *Core) SetMap(m *placement.Map) {
 		}
 		mine.preferred = s.Leader
 		mine.voters = mine.voters[:0]
+		mine.named = false
 		for _, r := range s.Replicas {
 			if !r.Learner {
 				mine.voters = append(mine.voters, r.ID)
 			}
+			mine.named = mine.named || r.ID == mine.ID() && r.Node == c.cfg.Self
 			c.nodeOf[r.ID] = r.Node
 			c.replicasOn[r.Node] = append(c.replicasOn[r.Node], placed{shard: s.ID, replica: r.ID})
 		}
@@ -203,17 +212,22 @@ func (c *Core) markDirty(m *member) {
 	}
 }
 
+// Advance tells the time: monotonic, suspend included, since some fixed start. Call it before Pass with a time that is
+// not before any event that was told since the last one: ages of answers are measured by it.
+func (c *Core) Advance(now time.Duration) { c.now = max(c.now, now) }
+
 // Submit takes a request; its completion is in the effects of a later pass. The core keeps the request until
 // then.
 func (c *Core) Submit(req *replica.Request) {
 	m, ok := c.members[req.Shard]
-	if !ok {
+	if !ok || (req.Read.Anywhere() && !m.named) {
 		c.out.Completions = append(c.out.Completions, replica.Completion{
 			Request: req,
 			Err:     katakv.Errorf(katakv.CodeNotLeader, "this node has no replica of %v: ask another", req.Shard),
 		})
 		return
 	}
+	m.Advance(c.now)
 	m.Submit(req, &c.out)
 	c.markDirty(m)
 }
@@ -309,6 +323,7 @@ func (c *Core) round() error {
 	c.dirty = nil
 	for _, m := range batch {
 		m.dirty = false
+		m.Advance(c.now)
 		if err := m.Collect(c.writer, &c.out); err != nil {
 			return err
 		}

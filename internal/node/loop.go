@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
@@ -45,6 +46,7 @@ func (l *coreLoop) run(stop <-chan struct{}) error {
 func (l *coreLoop) turn() error {
 	events := l.inbox.take(l.spare)
 	l.spare = events
+	l.core.Advance(clock.Boot())
 	for i := range events {
 		if err := l.note(&events[i]); err != nil {
 			return err

@@ -119,7 +119,7 @@ func (n *Node) recover() error {
 	for i := range metas {
 		shards[i] = metas[i].Shard
 	}
-	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes})
+	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes, Boot: katakv.BootID(n.life)})
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
 		return fmt.Errorf("add replicas: %w", err)
 	}
@@ -168,6 +168,7 @@ func (n *Node) every(interval time.Duration, k kind, run func()) {
 // keepTime starts what a real node's clock drives.
 func (n *Node) keepTime() {
 	n.every(n.cluster.opts.TickInterval, kindTick, func() {
+		n.core.Advance(n.now())
 		n.core.Tick()
 		n.observeSoon = true
 		n.wake()
@@ -191,6 +192,7 @@ func (n *Node) wake() {
 	n.passing = true
 	n.after(n.passDelay, kindPass, func() {
 		n.passing = false
+		n.core.Advance(n.now())
 		fx, err := n.core.Pass()
 		if err != nil {
 			n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))
@@ -237,6 +239,7 @@ func (n *Node) carry(fx *core.Effects) {
 // carryRouter carries out the router's effects.
 func (n *Node) carryRouter() {
 	fx := n.router.Effects()
+	n.core.Advance(n.now())
 	for _, r := range fx.Submit {
 		n.core.Submit(r)
 	}
