@@ -48,7 +48,7 @@ var (
 )
 
 func buildSorted() []*Spec {
-	all := slices.Concat(stringSpecs(), keyspaceSpecs(), connectionSpecs(), serverSpecs(), clusterSpecs())
+	all := slices.Concat(stringSpecs(), keyspaceSpecs(), connectionSpecs(), serverSpecs(), clusterSpecs(), kataSpecs())
 	slices.SortFunc(all, bySpecName)
 	for _, s := range all {
 		slices.SortFunc(s.Subcommands, bySpecName)

@@ -19,7 +19,7 @@ func (s seen) Seen(shard katakv.ShardID) (katakv.Index, bool) {
 	return index, known
 }
 
-func (s seen) See(shard katakv.ShardID, index katakv.Index) { s[shard] = max(s[shard], index) }
+func (s seen) See(a katakv.Served) { s[a.Shard] = max(s[a.Shard], a.Index) }
 
 var (
 	atSession  = katakv.Consistency{Level: katakv.LevelSession}

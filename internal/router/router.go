@@ -46,8 +46,8 @@ type Session interface {
 	// Seen returns the highest applied index that the session has written or seen of a shard. Without known, it may have
 	// seen anything.
 	Seen(katakv.ShardID) (index katakv.Index, known bool)
-	// See notes an index.
-	See(katakv.ShardID, katakv.Index)
+	// See notes an answer.
+	See(katakv.Served)
 }
 
 // group is the operations of one batch, or of one forward from a peer, for one shard. It is offered to a

@@ -154,7 +154,7 @@ func (m *merge) result() command.Reply {
 func (r *Router) answer(g *group, replies []command.Reply) {
 	b, parts := g.batch, g.parts
 	if g.served.Index != 0 && b.Session != nil {
-		b.Session.See(g.served.Shard, g.served.Index)
+		b.Session.See(g.served)
 	}
 	for _, p := range parts {
 		g.note(p)

@@ -58,6 +58,11 @@ var handlerNames = map[string]func(*request){
 	"cluster|keyslot":         (*request).clusterKeySlot,
 	"cluster|countkeysinslot": (*request).clusterCountKeysInSlot,
 	"cluster|help":            (*request).help,
+
+	"kata|consistency": (*request).kataConsistency,
+	"kata|session":     (*request).kataSession,
+	"kata|last":        (*request).kataLast,
+	"kata|help":        (*request).help,
 }
 
 // handlers is handlerNames by spec; a command without a handler is a data command.
