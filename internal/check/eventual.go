@@ -31,6 +31,21 @@ func Eventual(h, last History, final map[string]string) error {
 	return found.err()
 }
 
+// SameIndexes reports whether all answers in both histories reflect each shard at one index.
+func (h History) SameIndexes(other History) bool {
+	at := map[katakv.ShardID]katakv.Index{}
+	for _, ops := range []History{h, other} {
+		for i := range ops {
+			s := &ops[i].Served
+			if index, seen := at[s.Shard]; seen && index != s.Index {
+				return false
+			}
+			at[s.Shard] = s.Index
+		}
+	}
+	return true
+}
+
 // written are the writes of a key that may have taken effect.
 type written struct {
 	ops    []*Operation

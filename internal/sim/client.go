@@ -40,6 +40,9 @@ type client struct {
 	busy    bool
 	// home is the node that a loyal client stays with, whatever others do; nil: it takes any for each pipeline.
 	home *Node
+	// read is what the client's reads ask for, and token its session, which goes with it from node to node.
+	read  katakv.Consistency
+	token string
 }
 
 const (
@@ -64,6 +67,7 @@ func NewClients(c *Cluster, load Workload) *Clients {
 		if i < load.Readers || chance(rng, load.Loyal) {
 			cl.home = c.nodes[rng.IntN(len(c.nodes))]
 		}
+		cl.drawLevel()
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}
@@ -106,6 +110,7 @@ func (cl *client) act() {
 	for i := range ops {
 		ops[i] = cl.gen.next(c.queue.now)
 		ops[i].Client, ops[i].Call = cl.number, c.queue.now
+		cl.label(&ops[i])
 		cs.touch(ops[i].Keys)
 	}
 	cl.attempt++
@@ -116,7 +121,7 @@ func (cl *client) act() {
 		patience = readerPatience
 	}
 	c.after(between(cl.rng, minPatience, patience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, ops) })
-	n.submit(cl.number, ops, func(replies []command.Reply) { cl.answered(attempt, ops, replies) })
+	cl.submit(n, ops, func(calls []router.Call, token string) { cl.answered(attempt, ops, calls, token) })
 }
 
 func (cs *Clients) touch(keys []string) {
@@ -126,22 +131,6 @@ func (cs *Clients) touch(keys []string) {
 			cs.touched = append(cs.touched, k)
 		}
 	}
-}
-
-// submit hands the operations of a client to the node.
-func (n *Node) submit(number int, ops []check.Operation, done func([]command.Reply)) {
-	b := &router.Batch{Calls: make([]router.Call, len(ops))}
-	for i := range ops {
-		b.Calls[i].Operation = toCommand(&ops[i])
-	}
-	answered := func() {
-		replies := make([]command.Reply, len(ops))
-		for i := range b.Calls {
-			replies[i] = b.Calls[i].Reply
-		}
-		done(replies)
-	}
-	n.admit(sourceOfClient(number), func() { n.Execute(b, answered) })
 }
 
 // giveUp treats commands whose node never answered as unknown.
@@ -157,21 +146,23 @@ func (cl *client) giveUp(attempt int, ops []check.Operation) {
 	}
 }
 
-func (cl *client) answered(attempt int, ops []check.Operation, replies []command.Reply) {
+func (cl *client) answered(attempt int, ops []check.Operation, calls []router.Call, token string) {
 	if attempt != cl.attempt {
 		return
 	}
+	cl.token = token
 	now := cl.clients.cluster.queue.now
 	cl.end(ops, func(i int) {
 		op := &ops[i]
 		op.Return, op.Outcome = now, katakv.OutcomeApplied
-		if err := replies[i].Err; replies[i].Kind == command.ReplyError && !decided(err) {
+		reply := &calls[i].Reply
+		if err := reply.Err; reply.Kind == command.ReplyError && !decided(err) {
 			if op.Outcome = err.Code.Outcome(); op.Outcome == katakv.OutcomeUnknown {
 				op.Return = check.Never
 			}
 			return
 		}
-		op.Reply = toReply(&replies[i])
+		op.Reply, op.Served = toReply(reply), calls[i].Served
 	})
 }
 
@@ -307,12 +298,13 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 		return
 	}
 	op := check.Operation{Client: number, Kind: check.Get, Keys: []string{key}, Call: c.queue.now}
-	n.submit(number, []check.Operation{op}, func(replies []command.Reply) {
-		if replies[0].Kind == command.ReplyError {
+	n.submit(number, batchOf([]check.Operation{op}), func(calls []router.Call) {
+		reply := &calls[0].Reply
+		if reply.Kind == command.ReplyError {
 			again()
 			return
 		}
-		op.Return, op.Outcome, op.Reply = c.queue.now, katakv.OutcomeApplied, toReply(&replies[0])
+		op.Return, op.Outcome, op.Reply, op.Served = c.queue.now, katakv.OutcomeApplied, toReply(reply), calls[0].Served
 		cs.history = append(cs.history, op)
 		done(op.Reply.Bulk, op.Reply.Kind == check.Bulk)
 	})

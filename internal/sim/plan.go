@@ -47,6 +47,7 @@ func Draw(seed uint64) Plan {
 	p.Options = drawOptions(rng)
 	p.Options.Seed = seed
 	p.Workload = drawWorkload(rng)
+	p.Workload.Levels = pick(newRand(seed, "levels"), 0, 0.4, 0.8)
 	switch {
 	case chance(rng, 0.18):
 		p.depose(rng)
@@ -211,9 +212,9 @@ func (p Plan) String() string {
 	for _, f := range p.Faults {
 		faults = append(faults, fmt.Sprintf("%s/%v", f.Name, f.Mean))
 	}
-	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers; faults [%s] for %v",
+	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers, %.0f %% at other levels; faults [%s] for %v",
 		o.Nodes, o.Shards, o.Replicas, state, o.WindowBytes, o.SegmentBytes, o.ChunkBytes, o.FlushInterval.Round(time.Millisecond),
-		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, strings.Join(faults, " "), p.Safety)
+		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, 100*p.Workload.Levels, strings.Join(faults, " "), p.Safety)
 	if p.Severed != SeveredNot {
 		s += "; one node " + string(p.Severed)
 	}
