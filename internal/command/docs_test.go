@@ -55,7 +55,7 @@ func documentation() string {
 		{command.GroupConnection, "Connections"},
 		{command.GroupServer, "The node"},
 		{command.GroupCluster, "The cluster"},
-		{command.GroupKata, "KataKV's own"},
+		{command.GroupKata, "Of KataKV's own"},
 	} {
 		fmt.Fprintf(&b, "\n### %s\n\n| Command | What it does | Cost |\n| --- | --- | --- |\n", g.title)
 		for _, s := range command.All() {

@@ -52,8 +52,7 @@ const (
 	GroupConnection Group = "connection"
 	GroupServer     Group = "server"
 	GroupCluster    Group = "cluster"
-	// GroupKata holds what Redis does not have.
-	GroupKata Group = "kata"
+	GroupKata       Group = "kata"
 )
 
 // Categories returns the command's ACL categories, such as "@read", in a fixed order: they follow from the

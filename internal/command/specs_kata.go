@@ -4,34 +4,34 @@ package command
 func kataSpecs() []*Spec {
 	return []*Spec{{
 		Name: "kata", Arity: -2, Flags: SpecLoading | SpecStale, Group: GroupKata,
-		Syntax: "subcommand [argument ...]", Since: kataSince, Complexity: "depends on the subcommand",
+		Syntax: "subcommand [argument ...]", Since: sinceRedis, Complexity: "depends on the subcommand",
 		Summary: "Holds commands that Redis does not have", Subcommands: kataSubcommands(),
 	}}
 }
 
-// kataSince stands where Redis's version would: these commands are not Redis's.
-const kataSince = "7.2.0"
+// sinceRedis fills a field of Redis's documentation: no Redis has these commands.
+const sinceRedis = "0.0.0"
 
 func kataSubcommands() []*Spec {
 	return []*Spec{
 		{
 			Name: "consistency", Arity: -2, Flags: connectionFlags, Group: GroupKata,
-			Syntax: "[STRONG | SESSION | BOUNDED age | EVENTUAL | DEFAULT] [REPLICA]", Since: kataSince, Complexity: "O(1)",
+			Syntax: "[STRONG | SESSION | BOUNDED age | EVENTUAL | DEFAULT] [REPLICA]", Since: sinceRedis, Complexity: "O(1)",
 			Summary: "Chooses how fresh the connection's reads are, or returns what was chosen",
 		},
 		{
 			Name: "session", Arity: -2, Flags: SpecStale | SpecFast, Group: GroupKata,
-			Syntax: "[token]", Since: kataSince, Complexity: "O(N) for N shards used",
+			Syntax: "[token]", Since: sinceRedis, Complexity: "O(N) for N shards used",
 			Summary: "Returns what the connection has written and seen as a token, or adds that of a token to it",
 		},
 		{
 			Name: "last", Arity: 2, Flags: connectionFlags, Group: GroupKata,
-			Since: kataSince, Complexity: "O(N) for N shards",
+			Since: sinceRedis, Complexity: "O(N) for N shards",
 			Summary: "Tells of each shard that took part in the last answer: index, node, level and age",
 		},
 		{
 			Name: "help", Arity: 2, Flags: SpecLoading | SpecStale, Group: GroupKata,
-			Since: kataSince, Complexity: "O(1)", Summary: "Lists the subcommands",
+			Since: sinceRedis, Complexity: "O(1)", Summary: "Lists the subcommands",
 		},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -93,6 +92,7 @@ type Core struct {
 	// replicasOn lists the members of our shards on each node.
 	replicasOn map[katakv.NodeID][]placed
 
+	now      replica.Time
 	out      replica.Output
 	outboxes outboxes
 
@@ -100,7 +100,6 @@ type Core struct {
 	durable  uint64 // of the last one known to be on disk
 	awaiting []awaitingBatch
 
-	now        time.Duration // see Advance
 	ticks      uint64
 	evacuating bool
 }
@@ -162,6 +161,7 @@ func (c *Core) addReplica(shard katakv.ShardID, budget int, recovered []raftlog.
 		MaySnapshot:    c.maySnapshot,
 		Boot:           c.cfg.Boot,
 		Warn:           c.cfg.Warn,
+		Now:            &c.now,
 	}, shard, machine, logged)
 	if err != nil {
 		return err
@@ -179,6 +179,13 @@ func (c *Core) maySnapshot() bool {
 		n += m.Sending()
 	}
 	return n < c.cfg.MaxSnapshots
+}
+
+// SetTime tells the core what the clocks show. Call it before each pass, and not before the events that the pass is about:
+// ages of answers are measured by it. Tick is apart from it: that is the time of Raft.
+func (c *Core) SetTime(now replica.Time) {
+	invariant.Check(now.Monotonic >= c.now.Monotonic, "monotonic time goes back from %v to %v", c.now.Monotonic, now.Monotonic)
+	c.now = now
 }
 
 // SetMap tells the core where the members of its shards live and who should lead.
@@ -212,10 +219,6 @@ func (c *Core) markDirty(m *member) {
 	}
 }
 
-// Advance tells the time: monotonic, suspend included, since some fixed start. Call it before Pass with a time that is
-// not before any event that was told since the last one: ages of answers are measured by it.
-func (c *Core) Advance(now time.Duration) { c.now = max(c.now, now) }
-
 // Submit takes a request; its completion is in the effects of a later pass. The core keeps the request until
 // then.
 func (c *Core) Submit(req *replica.Request) {
@@ -227,7 +230,6 @@ func (c *Core) Submit(req *replica.Request) {
 		})
 		return
 	}
-	m.Advance(c.now)
 	m.Submit(req, &c.out)
 	c.markDirty(m)
 }
@@ -323,7 +325,6 @@ func (c *Core) round() error {
 	c.dirty = nil
 	for _, m := range batch {
 		m.dirty = false
-		m.Advance(c.now)
 		if err := m.Collect(c.writer, &c.out); err != nil {
 			return err
 		}

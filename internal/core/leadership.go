@@ -28,7 +28,6 @@ const (
 func (c *Core) Tick() {
 	c.ticks++
 	for _, m := range c.ordered {
-		m.Advance(c.now)
 		m.Tick()
 		m.silent++
 		c.place(m)

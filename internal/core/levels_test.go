@@ -38,7 +38,7 @@ func newLevelsHarness(t *testing.T) *levelsHarness {
 func (h *levelsHarness) wait(d time.Duration) {
 	h.now += d
 	for _, c := range h.cores {
-		c.Advance(h.now)
+		c.SetTime(replica.Time{Monotonic: h.now})
 	}
 }
 

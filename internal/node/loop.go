@@ -46,12 +46,12 @@ func (l *coreLoop) run(stop <-chan struct{}) error {
 func (l *coreLoop) turn() error {
 	events := l.inbox.take(l.spare)
 	l.spare = events
-	l.core.Advance(clock.Boot())
 	for i := range events {
 		if err := l.note(&events[i]); err != nil {
 			return err
 		}
 	}
+	l.core.SetTime(timeNow())
 	fx, err := l.core.Pass()
 	if err != nil {
 		return err
@@ -62,6 +62,9 @@ func (l *coreLoop) turn() error {
 	}
 	return nil
 }
+
+// timeNow reads the machine's clocks for a core.
+func timeNow() replica.Time { return replica.Time{Monotonic: clock.Boot()} }
 
 func (l *coreLoop) note(e *event) error {
 	switch {

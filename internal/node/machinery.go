@@ -126,6 +126,7 @@ func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
 		WindowBytes: n.cfg.WindowBytes / n.cfg.Cores,
 		Warn:        func(message string) { n.cfg.Logger.Warn(message) },
 	})
+	l.core.SetTime(timeNow())
 	l.log = newLogWriter(log, func(seq uint64) { l.inbox.put(event{durable: seq}) })
 	m.loops = append(m.loops, l)
 	m.writers = append(m.writers, l.log)

@@ -13,7 +13,7 @@ const readWait = 400 * time.Millisecond
 
 // submitLocal takes a read that any replica may answer.
 func (r *Replica) submitLocal(req *Request) {
-	q := read{Request: req, until: r.now + readWait}
+	q := read{Request: req, until: r.now().Monotonic + readWait}
 	if req.Read.Level == katakv.LevelStrong {
 		r.reads.queue = append(r.reads.queue, q)
 		return
@@ -60,10 +60,10 @@ func (r *Replica) look(q read, applied katakv.Index, out *Output) {
 	switch {
 	case q.Read.Level == katakv.LevelSession && applied < q.Index:
 		r.reads.behind = append(r.reads.behind, q)
-	case q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now, q.Read.Bound):
+	case q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now().Monotonic, q.Read.Bound):
 		r.reads.queue = append(r.reads.queue, q)
 	default:
-		if q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now, q.Read.Bound/2) {
+		if q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now().Monotonic, q.Read.Bound/2) {
 			r.reads.refresh = true // so that later ones need not wait
 		}
 		r.answerRead(q, out)
@@ -74,9 +74,9 @@ func (r *Replica) look(q read, applied katakv.Index, out *Output) {
 func (r *Replica) answerRead(q read, out *Output) {
 	done := Completion{Request: q.Request, Index: r.machine.Meta().Applied, Level: q.Read.Level}
 	if q.Read.Level != katakv.LevelStrong {
-		done.Age = r.reads.fresh.age(r.now)
+		done.Age = r.reads.fresh.age(r.now().Monotonic)
 	}
-	if q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now, q.Read.Bound) {
+	if q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now().Monotonic, q.Read.Bound) {
 		out.Completions = append(out.Completions, r.tooSlow(q))
 		return
 	}

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -44,6 +43,8 @@ type Config struct {
 	Boot katakv.BootID
 	// Warn receives Raft's warnings; nil drops them.
 	Warn func(message string)
+	// Now is what the clocks show, kept up to date by the core; nil in tests without time.
+	Now *Time
 }
 
 // Replica is one member of one shard. See the package comment for how it is driven.
@@ -60,9 +61,6 @@ type Replica struct {
 	reads     reads
 	// replies are answers to questions of other members, for the next Finish.
 	replies []*raftpb.Message
-
-	// now is the time of the pass, see Advance.
-	now time.Duration
 
 	term   katakv.Term
 	leader katakv.ReplicaID
@@ -241,10 +239,6 @@ func (r *Replica) Standing() Standing {
 	}
 }
 
-// Advance tells the time: monotonic, suspend included, since some fixed start. It must not be earlier than any event
-// that was told before.
-func (r *Replica) Advance(now time.Duration) { r.now = max(r.now, now) }
-
 // Submit takes a request. If this replica does not lead, what only a leader may answer is refused at once.
 func (r *Replica) Submit(req *Request, out *Output) {
 	invariant.Check(req.Shard == r.shard, "request for %v submitted to %v", req.Shard, r.shard)
@@ -270,7 +264,7 @@ func (r *Replica) Tick() {
 	r.stalled = false
 	r.lazy.due = len(r.lazy.messages) > 0
 	r.raft.Tick()
-	for _, q := range r.reads.tick(r.now) {
+	for _, q := range r.reads.tick(r.now().Monotonic) {
 		r.answered = append(r.answered, r.tooSlow(q))
 	}
 }
@@ -333,7 +327,7 @@ func (r *Replica) ask(out *Output) {
 	if !r.mayAsk() {
 		return
 	}
-	context, ok := r.reads.next(r.now)
+	context, ok := r.reads.next(r.now().Monotonic)
 	switch {
 	case !ok:
 	case r.leads:

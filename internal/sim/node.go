@@ -77,6 +77,9 @@ func newNode(c *Cluster, id katakv.NodeID, m *placement.Map) (*Node, error) {
 
 func (n *Node) now() time.Duration { return n.clock.read(n.cluster.queue.now) }
 
+// time returns what the node's clocks show.
+func (n *Node) time() replica.Time { return replica.Time{Monotonic: n.now()} }
+
 // Start starts the node from what is on its disk. It does nothing when the node runs or is lost.
 func (n *Node) Start() {
 	if n.up || n.lost != "" {
@@ -168,7 +171,7 @@ func (n *Node) every(interval time.Duration, k kind, run func()) {
 // keepTime starts what a real node's clock drives.
 func (n *Node) keepTime() {
 	n.every(n.cluster.opts.TickInterval, kindTick, func() {
-		n.core.Advance(n.now())
+		n.core.SetTime(n.time())
 		n.core.Tick()
 		n.observeSoon = true
 		n.wake()
@@ -192,7 +195,7 @@ func (n *Node) wake() {
 	n.passing = true
 	n.after(n.passDelay, kindPass, func() {
 		n.passing = false
-		n.core.Advance(n.now())
+		n.core.SetTime(n.time())
 		fx, err := n.core.Pass()
 		if err != nil {
 			n.cluster.fail(fmt.Errorf("%v: %w", n.id, err))
@@ -239,7 +242,7 @@ func (n *Node) carry(fx *core.Effects) {
 // carryRouter carries out the router's effects.
 func (n *Node) carryRouter() {
 	fx := n.router.Effects()
-	n.core.Advance(n.now())
+	n.core.SetTime(n.time())
 	for _, r := range fx.Submit {
 		n.core.Submit(r)
 	}
