@@ -282,11 +282,14 @@ func (n *Node) install(in replica.SnapshotInstall) {
 		if n.reach(crashAfterSync) {
 			return
 		}
-		if err := n.core.SnapshotInstalled(in.Shard); err != nil {
-			c.fail(fmt.Errorf("%v: %w", n.id, err))
-			return
-		}
-		n.wake()
+		// The core hears of it later: passes may come between, with a state in the engine that it does not know of.
+		n.after(between(c.rng, 0, c.opts.Disk.MaxSync), kindInstall, func() {
+			if err := n.core.SnapshotInstalled(in.Shard); err != nil {
+				c.fail(fmt.Errorf("%v: %w", n.id, err))
+				return
+			}
+			n.wake()
+		})
 	})
 }
 
