@@ -93,7 +93,7 @@ func (p *Plan) replace(rng *rand.Rand) {
 	o.ChunkBytes = 1 << (7 + rng.IntN(5))
 	w.Clients, w.Pipeline, w.Think = 8+rng.IntN(5), 1, 40*time.Millisecond
 	w.LargeBytes, w.LargeOneIn = pick(rng, 0, 0, 4<<10), 3
-	o.Timeout = between(rng, 3*time.Second, 8*time.Second) // who waits longest learns what became of what a snapshot covers
+	o.Timeout = between(rng, 3*time.Second, 8*time.Second)  // who waits longest learns what became of what a snapshot covers
 	w.Registers, w.Counters, w.Lists, w.Groups = 1, 2, 2, 0 // whatever is applied twice shows in the last two
 	if chance(rng, 0.4) {
 		o.Pebble = chance(rng, 0.6)
