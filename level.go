@@ -1,7 +1,10 @@
 package katakv
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -47,7 +50,7 @@ type Consistency struct {
 // Anywhere reports whether a replica that does not lead may answer.
 func (c Consistency) Anywhere() bool { return c.Level != LevelStrong || c.Replica }
 
-// String returns the consistency as KATA CONSISTENCY reads it, such as "strong replica" or "bounded 500ms".
+// String returns the consistency as [ParseConsistency] reads it, such as "strong replica" or "bounded 500ms".
 func (c Consistency) String() string {
 	switch {
 	case c.Level == LevelStrong && c.Replica:
@@ -57,6 +60,73 @@ func (c Consistency) String() string {
 	default:
 		return c.Level.String()
 	}
+}
+
+// Valid reports whether c could be read by [ParseConsistency].
+func (c Consistency) Valid() bool {
+	bounded := c.Level == LevelBounded
+	return c.Level.Valid() && (!c.Replica || c.Level == LevelStrong) &&
+		bounded == (c.Bound != 0) && (!bounded || c.Bound >= MinBound && c.Bound <= MaxBound)
+}
+
+// MarshalText is String.
+func (c Consistency) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText is ParseConsistency.
+func (c *Consistency) UnmarshalText(text []byte) error {
+	parsed, err := ParseConsistency(string(text))
+	if err == nil {
+		*c = parsed
+	}
+	return err
+}
+
+const consistencies = "strong, strong replica, session, bounded <age> or eventual"
+
+// ParseConsistency reads "strong", "session", "bounded" with an age, or "eventual", and "replica" behind it, in any case.
+// An age is a duration such as 500ms or 2s; a plain number counts milliseconds. Errors say what would be right.
+func ParseConsistency(text string) (Consistency, error) {
+	var c Consistency
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) == 0 {
+		return c, errors.New("a level is needed: " + consistencies)
+	}
+	name, rest := words[0], words[1:]
+	for c.Level.Valid() && c.Level.String() != name {
+		c.Level++
+	}
+	if !c.Level.Valid() {
+		return Consistency{}, fmt.Errorf("'%s' is no level: use %s", name, consistencies)
+	}
+	if c.Level == LevelBounded {
+		if len(rest) == 0 {
+			return Consistency{}, errors.New("bounded needs the greatest age of an answer, such as bounded 500ms")
+		}
+		var err error
+		if c.Bound, err = parseBound(rest[0]); err != nil {
+			return Consistency{}, err
+		}
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && rest[0] == "replica" {
+		c.Replica = c.Level == LevelStrong // any replica may answer at the other levels anyway
+		rest = rest[1:]
+	}
+	if len(rest) > 0 {
+		return Consistency{}, fmt.Errorf("'%s' does not belong there: use %s", rest[0], consistencies)
+	}
+	return c, nil
+}
+
+func parseBound(word string) (time.Duration, error) {
+	bound, err := time.ParseDuration(word)
+	if n, notNumber := strconv.ParseInt(word, 10, 64); notNumber == nil && n <= MaxBound.Milliseconds() {
+		bound, err = time.Duration(n)*time.Millisecond, nil
+	}
+	if err != nil || bound < MinBound || bound > MaxBound {
+		return 0, fmt.Errorf("'%s' is no age between 1ms and 1h: write milliseconds, or a duration such as 500ms or 2s", word)
+	}
+	return bound, nil
 }
 
 // Limits on the bound of LevelBounded.

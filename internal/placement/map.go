@@ -61,4 +61,7 @@ type Replica struct {
 type Settings struct {
 	Replicas      int `json:"replicas"`      // voters per shard
 	MaxValueBytes int `json:"maxValueBytes"` // largest value accepted
+
+	// Consistency is what reads ask for that do not say it themselves.
+	Consistency katakv.Consistency `json:"consistency,omitzero"`
 }

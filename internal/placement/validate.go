@@ -38,6 +38,9 @@ func (s Settings) validate() error {
 	if s.MaxValueBytes < 1 || s.MaxValueBytes > katakv.MaxValueBytes {
 		return fmt.Errorf("settings: value limit %d, want 1 to %d", s.MaxValueBytes, katakv.MaxValueBytes)
 	}
+	if !s.Consistency.Valid() {
+		return fmt.Errorf("settings: reads at %v by default", s.Consistency)
+	}
 	return nil
 }
 

@@ -156,7 +156,7 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 // run executes the calls in order, at the connection's level. On a READONLY connection to the cluster port, reads of
 // slots of which this node has a replica are answered by that instead of redirected.
 func (c *conn) run(calls []router.Call, topology *router.Topology) {
-	batch := router.Batch{Mode: c.server.config.Mode, Read: c.consistency(), Session: &c.reading.session}
+	batch := router.Batch{Mode: c.server.config.Mode, Read: c.consistency(topology), Session: &c.reading.session}
 	for c.readOnly && len(calls) > 0 {
 		mode, n := c.mode(&calls[0].Operation, topology), 1
 		for n < len(calls) && c.mode(&calls[n].Operation, topology) == mode {

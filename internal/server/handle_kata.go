@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 func (r *request) kataConsistency() {
 	args := r.args[2:]
 	if len(args) == 0 {
-		r.w.BulkString(r.consistency().String())
+		r.w.BulkString(r.consistency(r.topology).String())
 		return
 	}
 	if len(args) == 1 && strings.EqualFold(string(args[0]), "default") {
@@ -20,9 +21,9 @@ func (r *request) kataConsistency() {
 		r.ok()
 		return
 	}
-	chosen, message := parseConsistency(args)
-	if message != "" {
-		r.fail(message)
+	chosen, err := katakv.ParseConsistency(printable(bytes.Join(args, []byte{' '})))
+	if err != nil {
+		r.fail("KATA CONSISTENCY: " + err.Error())
 		return
 	}
 	r.reading.chosen, r.reading.explicit = chosen, true

@@ -54,7 +54,7 @@ func TestKataConsistencyRefuses(t *testing.T) {
 	c := connect(t, address)
 	for words, want := range map[string]string{
 		"weak":                    "is no level",
-		"bounded":                 "such as BOUNDED 500ms",
+		"bounded":                 "such as bounded 500ms",
 		"bounded 0":               "between 1ms and 1h",
 		"bounded -3":              "between 1ms and 1h",
 		"bounded 2h":              "between 1ms and 1h",
@@ -93,6 +93,25 @@ func TestReadOnlyReadsStrongly(t *testing.T) {
 	c.do("GET", "key")
 	if got := *backend.asked.Load(); got != (katakv.Consistency{}) {
 		t.Errorf("after RESET it asks for %+v", got)
+	}
+}
+
+func TestConsistencyOfTheCluster(t *testing.T) {
+	address, backend := startFake(t, router.Forward)
+	topo := *backend.Topology()
+	m := *topo.Map
+	m.Settings.Consistency = katakv.Consistency{Level: katakv.LevelSession}
+	topo.Map = &m
+	backend.setTopology(&topo)
+	c := connect(t, address)
+	c.do("GET", "key")
+	if got := *backend.asked.Load(); got != m.Settings.Consistency {
+		t.Errorf("asks for %+v; want what the cluster asks for", got)
+	}
+	c.do("KATA", "CONSISTENCY", "STRONG")
+	c.do("GET", "key")
+	if got := *backend.asked.Load(); got != (katakv.Consistency{}) {
+		t.Errorf("told otherwise, asks for %+v", got)
 	}
 }
 
