@@ -2,7 +2,7 @@
 // effects out. Goroutines, files, sockets and clocks are around it, never in it, so that the same code runs in
 // a node and in a simulator.
 //
-// Events are method calls: Submit, Receive, Tick, LogDurable, and so on. They only take note. [Core.Pass] then
+// Events are method calls: Submit, Receive, Tick, SetTime, LogDurable, and so on. They only take note. [Core.Pass] then
 // does the work of everything that was noted, over all shards at once:
 //
 //	one Raft entry for all the operations that wait for a shard,

@@ -122,6 +122,7 @@ func (r *reads) overdue(now time.Duration) []read {
 	}
 	r.queue = slices.DeleteFunc(r.queue, late)
 	r.asking = slices.DeleteFunc(r.asking, late)
+	r.local = slices.DeleteFunc(r.local, late)
 	r.behind = slices.DeleteFunc(r.behind, late)
 	for i := range r.confirmed {
 		r.confirmed[i].reads = slices.DeleteFunc(r.confirmed[i].reads, late)
