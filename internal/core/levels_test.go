@@ -219,3 +219,64 @@ func TestReplicaThatIsNotNamedDoesNotRead(t *testing.T) {
 	h.settle()
 	h.wantRefused()
 }
+
+// A leader that was replaced behind its back must not answer for the shard, whoever asks.
+func TestDeposedLeaderAnswersNoQuestions(t *testing.T) {
+	h := newHarness(t, 5, 1)
+	h.elect()
+	for range 5 { // all apply what there is
+		for _, c := range h.cores {
+			c.Tick()
+		}
+		h.settle()
+	}
+	deposed := h.leader(1)
+	follower := (deposed + 1) % 5
+	minority := func(i int) bool { return i == deposed || i == follower }
+	settle := func() { // as settle, with the minority cut off
+		for range 200 {
+			for i, c := range h.cores {
+				if !c.HasWork() {
+					continue
+				}
+				fx := h.pass(i)
+				reach := fx.Frames[:0]
+				for _, f := range fx.Frames {
+					if minority(i) == minority(int(f.To)-1) {
+						reach = append(reach, f)
+					}
+				}
+				fx.Frames = reach
+				h.carry(i, fx)
+			}
+		}
+	}
+	next := (deposed + 2) % 5
+	for range 30 { // the deposed does not tick: it is slow to notice
+		for i, c := range h.cores {
+			if !minority(i) {
+				c.Tick()
+			}
+		}
+		settle()
+	}
+	for i, c := range h.cores {
+		if s := c.Status()[1]; s.Self && !minority(i) {
+			next = i
+		}
+	}
+	h.done = nil
+	h.cores[next].Submit(h.request(1, command.KindIncrBy))
+	settle()
+	if done := h.take(1)[0]; done.Err != nil {
+		t.Fatal(done.Err)
+	}
+	read := h.request(1, command.KindGet)
+	read.Read = anyStrong
+	h.cores[follower].Submit(read)
+	settle()
+	if !h.cores[deposed].Status()[1].Self {
+		t.Fatal("the deposed leader knows already")
+	}
+	h.take(0)
+}

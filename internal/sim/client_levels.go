@@ -20,6 +20,9 @@ func (cl *client) drawLevel() {
 		return
 	}
 	cl.read = drawConsistency(rng)
+	if cl.gen.readOnly && chance(rng, 0.5) { // who stays with a follower may meet the one that it believes to lead
+		cl.read = katakv.Consistency{Level: katakv.LevelStrong, Replica: true}
+	}
 }
 
 func drawConsistency(rng *rand.Rand) katakv.Consistency {

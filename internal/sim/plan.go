@@ -75,8 +75,9 @@ func (p *Plan) depose(rng *rand.Rand) {
 	w.Registers, w.Counters, w.Lists, w.Groups = 1+rng.IntN(2), rng.IntN(2), rng.IntN(2), 0
 	w.Pipeline, w.Clients = 1, 8+rng.IntN(6)
 	w.Readers, w.Loyal = w.Clients/2, 0.3
-	if rng := newRand(o.Seed, "followers of the deposed"); w.Levels > 0 && o.Nodes == 5 && chance(rng, 0.7) {
-		o.Replicas = 5 // a deposed leader keeps a follower that has not heard of it either
+	if rng := newRand(o.Seed, "followers of the deposed"); w.Levels > 0 && chance(rng, 0.6) {
+		o.Nodes, o.Replicas = 5, 5 // a deposed leader keeps a follower that has not heard of it either
+		w.Levels = 0.8
 	}
 	w.LargeBytes = 0
 	deposing := []string{"isolate", "mute", "deaf", "pause", "lag", "partition", "delays", "slow-processor", "terminate", "kill"}
