@@ -23,6 +23,8 @@ func (b redisBackend) Execute(ctx context.Context, mode router.Mode, calls []rou
 	b.node.Execute(ctx, mode, calls)
 }
 
+func (b redisBackend) Run(ctx context.Context, batch router.Batch) { b.node.Run(ctx, batch) }
+
 func (b redisBackend) Topology() *router.Topology { return b.node.Topology() }
 
 func (b redisBackend) Info() []server.InfoSection {

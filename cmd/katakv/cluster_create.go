@@ -47,6 +47,8 @@ The number of shards, of replicas and the largest value hold for the whole clust
 	flags.IntVar(&f.options.Shards, "shards", 0, "shards that hold data (default 48, four a node in larger clusters)")
 	flags.IntVar(&f.options.Replicas, "replicas", 0, "copies of each shard (default 3, or as many as there are nodes)")
 	flags.StringVar(&f.maxValue, "max-value-bytes", "", "largest value that clients may store, up to 64MiB (default 8MiB)")
+	flags.TextVar(&f.options.Consistency, "consistency", katakv.Consistency{},
+		`what reads ask for that do not say it: strong, "strong replica", session, "bounded AGE" or eventual`)
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	addJSONFlag(cmd, &f.asJSON)
 	return cmd

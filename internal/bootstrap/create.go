@@ -25,6 +25,8 @@ type Options struct {
 	// Shards, Replicas and MaxValueBytes are settings of the cluster; zero means the default. A creation that is
 	// resumed keeps those of its first run, and refuses others.
 	Shards, Replicas, MaxValueBytes int
+	// Consistency is what reads ask for by default, likewise.
+	Consistency katakv.Consistency
 }
 
 // Result says what is there now.

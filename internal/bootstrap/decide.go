@@ -52,7 +52,7 @@ func Plan(nodes []placement.Node, options Options) (*placement.Map, error) {
 	if options.Cluster == 0 {
 		return nil, errors.New("a new cluster needs an id that is not zero")
 	}
-	settings := placement.Settings{Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes}
+	settings := placement.Settings{Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency}
 	if settings.Replicas == 0 {
 		settings.Replicas = min(DefaultReplicas, len(nodes))
 	}
@@ -157,6 +157,10 @@ func checkSettings(m *placement.Map, options Options) error {
 			return fmt.Errorf("cluster %v was created with %d as its %s, not %d: leave the setting out, or give a new cluster nodes with empty data directories",
 				m.Cluster, s.has, s.name, s.wish)
 		}
+	}
+	if wish, has := options.Consistency, m.Settings.Consistency; wish != (katakv.Consistency{}) && wish != has {
+		return fmt.Errorf("cluster %v was created with %v as its consistency, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
+			m.Cluster, has, wish)
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 //
 // Checkers of a [History], which is what clients saw, run when it is complete. They know nothing of the cluster.
 // [Linearizable] searches for an order that explains everything; [ExactlyOnce] and [Growth] judge histories that are
-// too long for that, by values that tell by themselves what happened.
+// too long for that, by values that tell by themselves what happened. Reads that claim less than LevelStrong are left to
+// [Sessions], [Bounded] and [Eventual], and [Revisions] holds all answers to the index that they are said to reflect.
 //
 // Checkers of a trace, which only the simulator can follow, are told of events as they happen and answer the first
 // violation with an error. They hold small mirrors of what the cluster did (hashes of entries, terms, votes), never

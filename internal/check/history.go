@@ -62,6 +62,12 @@ type Operation struct {
 	Outcome katakv.Outcome
 	// Reply is the answer, with OutcomeApplied.
 	Reply Reply
+	// Session numbers the session that the operation belongs to, one operation or pipeline after another; 0: none.
+	Session int
+	// Asked is what a read asked for, and Served what was said of the answer. Zero, they mean the default, and that
+	// nothing was said.
+	Asked  katakv.Consistency
+	Served katakv.Served
 }
 
 // Reply is the answer to an operation.
@@ -92,8 +98,12 @@ const (
 type History []Operation
 
 // matters reports whether the operation tells anything about what happened. A read without an answer does not. A
-// write that was not applied does not either: it must have had no effect, so whoever sees its value is wrong.
+// write that was not applied does not either: it must have had no effect, so whoever sees its value is wrong. A read
+// that claims less than LevelStrong is for others to judge.
 func (op *Operation) matters() bool {
+	if !op.Kind.Writes() && op.Served.Level != katakv.LevelStrong {
+		return false
+	}
 	return op.Outcome == katakv.OutcomeApplied || op.Outcome == katakv.OutcomeUnknown && op.Kind.Writes()
 }
 

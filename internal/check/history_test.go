@@ -21,7 +21,8 @@ var kinds = map[string]check.Kind{
 var options = map[string]check.SetOptions{"NX": check.IfAbsent, "XX": check.IfPresent, "GET": check.WithGet}
 
 // parse reads a history, one operation a line, with times in milliseconds: `1 0..5 SET k v NX -> OK` is one of
-// client 1. What follows the arrow is a reply, `?` for an unknown outcome, or `refused`.
+// client 1. What follows the arrow is a reply, `?` for an unknown outcome, or `refused`. Behind a `@` may follow what was
+// said of the answer: `@ 12 bounded age5 s3` is index 12 of shard 1, level bounded, 5 ms old, in session 3.
 func parse(t testing.TB, text string) check.History {
 	t.Helper()
 	var h check.History
@@ -40,6 +41,8 @@ func parse(t testing.TB, text string) check.History {
 
 func parseOperation(line string) (check.Operation, error) {
 	var op check.Operation
+	line, said, _ := strings.Cut(line, " @ ")
+	parseServed(&op, strings.Fields(said))
 	deed, result, _ := strings.Cut(line, " -> ")
 	words := strings.Fields(deed)
 	var call, end int
@@ -78,6 +81,27 @@ func parseOperation(line string) (check.Operation, error) {
 		op.Outcome, op.Reply = katakv.OutcomeApplied, parseReply(op.Kind, op.Options, result)
 	}
 	return op, nil
+}
+
+func parseServed(op *check.Operation, words []string) {
+	if len(words) > 0 {
+		op.Served = katakv.Served{Shard: 1, Node: 1, Age: katakv.UnknownAge}
+	}
+	for _, word := range words {
+		var n int
+		if _, err := fmt.Sscanf(word, "age%d", &n); err == nil {
+			op.Served.Age = time.Duration(n) * time.Millisecond
+		} else if _, err := fmt.Sscanf(word, "s%d", &n); err == nil {
+			op.Session = n
+		} else if _, err := fmt.Sscanf(word, "%d", &n); err == nil {
+			op.Served.Index = katakv.Index(n)
+		}
+		for level := katakv.LevelStrong; level.Valid(); level++ {
+			if word == level.String() {
+				op.Served.Level, op.Asked.Level = level, level
+			}
+		}
+	}
 }
 
 func parseReply(kind check.Kind, options check.SetOptions, text string) check.Reply {

@@ -53,6 +53,12 @@ func (op *Operation) String() string {
 	default:
 		line.WriteString(" -> not applied")
 	}
+	if op.Served.Index != 0 {
+		fmt.Fprintf(&line, " by %v at %v/%d, %v", op.Served.Node, op.Served.Shard, op.Served.Index, op.Served.Level)
+		if op.Served.Level != katakv.LevelStrong {
+			fmt.Fprintf(&line, ", age %v", op.Served.Age)
+		}
+	}
 	return line.String()
 }
 

@@ -10,7 +10,7 @@ func clusterSpecs() []*Spec {
 		},
 		{
 			Name: "readonly", Arity: 1, Flags: connectionFlags, Group: GroupCluster,
-			Since: "3.0.0", Complexity: "O(1)", Summary: "Lets the connection read slots that the node only follows, with the leader's answer",
+			Since: "3.0.0", Complexity: "O(1)", Summary: "Lets the connection read slots that the node only follows, as fresh as at the leader unless KATA CONSISTENCY says otherwise",
 		},
 		{
 			Name: "readwrite", Arity: 1, Flags: connectionFlags, Group: GroupCluster,

@@ -5,19 +5,7 @@ func kataSpecs() []*Spec {
 	return []*Spec{{
 		Name: "kata", Arity: -2, Flags: SpecLoading | SpecStale, Group: GroupKata,
 		Syntax: "subcommand [argument ...]", Since: sinceRedis, Complexity: "depends on the subcommand",
-		Summary: "Holds commands that Redis does not have",
-		Subcommands: []*Spec{
-			{
-				Name: "help", Arity: 2, Flags: SpecLoading | SpecStale, Group: GroupKata,
-				Since: sinceRedis, Complexity: "O(1)", Summary: "Lists the subcommands",
-			},
-			{
-				Name: "once", Arity: -5, Flags: SpecWrite | SpecDenyOOM, Group: GroupKata,
-				FirstKey: onceFirstKey, LastKey: onceFirstKey, Step: 1, Behind: onceBehind,
-				Syntax: "request-id command [argument ...]", Since: sinceRedis, Complexity: "that of the command",
-				Summary: "Executes a writing command once, however often it is sent with the same request id",
-			},
-		},
+		Summary: "Holds commands that Redis does not have", Subcommands: kataSubcommands(),
 	}}
 }
 
@@ -29,6 +17,36 @@ const (
 	// sinceRedis fills a field of Redis's documentation: no Redis has these commands.
 	sinceRedis = "0.0.0"
 )
+
+func kataSubcommands() []*Spec {
+	return []*Spec{
+		{
+			Name: "consistency", Arity: -2, Flags: connectionFlags, Group: GroupKata,
+			Syntax: "[STRONG | SESSION | BOUNDED age | EVENTUAL | DEFAULT] [REPLICA]", Since: sinceRedis, Complexity: "O(1)",
+			Summary: "Chooses how fresh the connection's reads are, or returns what was chosen",
+		},
+		{
+			Name: "session", Arity: -2, Flags: SpecStale | SpecFast, Group: GroupKata,
+			Syntax: "[token]", Since: sinceRedis, Complexity: "O(N) for N shards used",
+			Summary: "Returns what the connection has written and seen as a token, or adds that of a token to it",
+		},
+		{
+			Name: "last", Arity: 2, Flags: connectionFlags, Group: GroupKata,
+			Since: sinceRedis, Complexity: "O(N) for N shards",
+			Summary: "Tells of each shard that took part in the last answer: index, node, level and age",
+		},
+		{
+			Name: "once", Arity: -5, Flags: SpecWrite | SpecDenyOOM, Group: GroupKata,
+			FirstKey: onceFirstKey, LastKey: onceFirstKey, Step: 1, Behind: onceBehind,
+			Syntax: "request-id command [argument ...]", Since: sinceRedis, Complexity: "that of the command",
+			Summary: "Executes a writing command once, however often it is sent with the same request id",
+		},
+		{
+			Name: "help", Arity: 2, Flags: SpecLoading | SpecStale, Group: GroupKata,
+			Since: sinceRedis, Complexity: "O(1)", Summary: "Lists the subcommands",
+		},
+	}
+}
 
 // KATA ONCE looks its command up in the table, which would be a cycle in a plain initialiser.
 func init() {

@@ -48,6 +48,8 @@ type Config struct {
 	WindowBytes int
 	// MaxSnapshots bounds concurrent outgoing snapshots; zero means the default.
 	MaxSnapshots int
+	// Boot counts the node's starts.
+	Boot katakv.BootID
 	// Warn receives warnings; nil drops them.
 	Warn func(message string)
 }
@@ -63,6 +65,8 @@ func (cfg *Config) setDefaults() {
 type member struct {
 	*replica.Replica
 	dirty bool
+	// named is set while the map names this replica as the shard's on this node.
+	named bool
 	// preferred is the node that should lead the shard.
 	preferred katakv.NodeID
 	// voters are the shard's voters in the order of the map.
@@ -160,6 +164,7 @@ func (c *Core) addReplica(shard katakv.ShardID, budget int, recovered []raftlog.
 		HeartbeatTicks: c.cfg.HeartbeatTicks,
 		WindowBytes:    budget,
 		MaySnapshot:    c.maySnapshot,
+		Boot:           c.cfg.Boot,
 		Warn:           c.cfg.Warn,
 		Now:            &c.now,
 	}, shard, machine, logged)
@@ -181,8 +186,9 @@ func (c *Core) maySnapshot() bool {
 	return n < c.cfg.MaxSnapshots
 }
 
-// SetTime tells the core what the clocks show. Call it before AddReplicas, and then before each pass: the entries that it
-// proposes are stamped with it. Tick is apart from it: that is the time of Raft.
+// SetTime tells the core what the clocks show. Call it before AddReplicas, and then before each pass, and not before the
+// events that the pass is about: entries are stamped with it, and ages of answers are measured by it. Tick is apart from
+// it: that is the time of Raft.
 func (c *Core) SetTime(now replica.Time) {
 	invariant.Check(now.Monotonic >= c.now.Monotonic, "monotonic time goes back from %v to %v", c.now.Monotonic, now.Monotonic)
 	c.now = now
@@ -200,10 +206,12 @@ func (c *Core) SetMap(m *placement.Map) {
 		}
 		mine.preferred = s.Leader
 		mine.voters = mine.voters[:0]
+		mine.named = false
 		for _, r := range s.Replicas {
 			if !r.Learner {
 				mine.voters = append(mine.voters, r.ID)
 			}
+			mine.named = mine.named || r.ID == mine.ID() && r.Node == c.cfg.Self
 			c.nodeOf[r.ID] = r.Node
 			c.replicasOn[r.Node] = append(c.replicasOn[r.Node], placed{shard: s.ID, replica: r.ID})
 		}
@@ -221,7 +229,7 @@ func (c *Core) markDirty(m *member) {
 // then.
 func (c *Core) Submit(req *replica.Request) {
 	m, ok := c.members[req.Shard]
-	if !ok {
+	if !ok || (req.Read.Anywhere() && !m.named) {
 		c.out.Completions = append(c.out.Completions, replica.Completion{
 			Request: req,
 			Err:     katakv.Errorf(katakv.CodeNotLeader, "this node has no replica of %v: ask another", req.Shard),

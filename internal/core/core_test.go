@@ -22,7 +22,7 @@ const seed = 1
 
 // harness is some cores with instant networks and disks, moved by hand.
 type harness struct {
-	t     *testing.T
+	t     testing.TB
 	m     *placement.Map
 	cores []*core.Core
 	done  []replica.Completion
@@ -38,7 +38,7 @@ func newHarness(t *testing.T, nodes, shards int) *harness {
 }
 
 // newHarnessAnyRandom is newHarness with whatever randomness the test has set.
-func newHarnessAnyRandom(t *testing.T, nodes, shards int) *harness {
+func newHarnessAnyRandom(t testing.TB, nodes, shards int) *harness {
 	t.Helper()
 	h := &harness{t: t}
 	list := make([]placement.Node, nodes)

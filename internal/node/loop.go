@@ -65,7 +65,7 @@ func (l *coreLoop) turn() error {
 
 // timeNow reads the machine's clocks for a core.
 func timeNow() replica.Time {
-	return replica.Time{Monotonic: clock.Monotonic(), Wall: clock.Wall().UnixMilli()}
+	return replica.Time{Monotonic: clock.Boot(), Wall: clock.Wall().UnixMilli()}
 }
 
 func (l *coreLoop) note(e *event) error {

@@ -122,6 +122,7 @@ func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
 	l := &coreLoop{node: n, inbox: newInbox()}
 	l.core = core.New(core.Config{
 		Self:        n.dir.Identity().Node,
+		Boot:        n.boot,
 		Engine:      m.engine,
 		WindowBytes: n.cfg.WindowBytes / n.cfg.Cores,
 		Warn:        func(message string) { n.cfg.Logger.Warn(message) },

@@ -26,6 +26,10 @@ func (n *Node) Execute(ctx context.Context, mode router.Mode, calls []router.Cal
 	n.execute(ctx, router.Batch{Mode: mode, Calls: calls})
 }
 
+// Run is Execute of a batch that says more: at which level its reads are answered, and for which session. The session
+// is used until Run returns.
+func (n *Node) Run(ctx context.Context, batch router.Batch) { n.execute(ctx, batch) }
+
 func (n *Node) execute(ctx context.Context, batch router.Batch) {
 	size := int64(0)
 	for i := range batch.Calls {

@@ -66,4 +66,7 @@ type Settings struct {
 
 	// RequestRetention is how long a shard remembers a request, in whole milliseconds; zero means the default.
 	RequestRetention time.Duration `json:"requestRetention,omitempty"`
+
+	// Consistency is what reads ask for that do not say it themselves.
+	Consistency katakv.Consistency `json:"consistency,omitzero"`
 }

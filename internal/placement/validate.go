@@ -43,6 +43,9 @@ func (s Settings) validate() error {
 		return fmt.Errorf("settings: requests are remembered for %v, want up to %v in whole milliseconds",
 			s.RequestRetention, katakv.MaxRequestRetention)
 	}
+	if !s.Consistency.Valid() {
+		return fmt.Errorf("settings: reads at %v by default", s.Consistency)
+	}
 	return nil
 }
 

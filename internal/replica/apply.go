@@ -39,7 +39,7 @@ func (l *lazy) add(m *raftpb.Message) bool {
 
 // handleApply applies committed entries to w, or lets them wait.
 func (r *Replica) handleApply(m *raftpb.Message, w *kv.Writer) error {
-	if r.lazy.add(m) || r.leads {
+	if r.lazy.add(m) || r.leads || r.reads.waiting(r.machine.Meta().Applied) {
 		return r.applyWaiting(w)
 	}
 	return nil
@@ -112,6 +112,10 @@ func (r *Replica) Finish(out *Output) {
 	}
 	r.applyResponses = r.applyResponses[:0]
 	r.runReads(out)
+	for _, m := range r.replies {
+		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
+	}
+	r.replies = nil
 	r.trimWindow()
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Time is what a node's clocks show.
 type Time struct {
-	// Monotonic counts from a fixed moment of the process, and never goes back.
+	// Monotonic counts from a fixed moment, suspend included, and never goes back.
 	Monotonic time.Duration
 	// Wall is in milliseconds since 1970. It can jump, and be wrong.
 	Wall int64

@@ -19,9 +19,12 @@
 //   - CodeUnknown means that the log could not tell.
 //   - The stamps of entries, which move the shard's clock, keep to half and twice the speed of the leader's monotonic
 //     clock, whatever its wall clock shows.
-//   - Reads reflect every write acknowledged before they were submitted: the leader's commit index is
+//   - Reads at LevelStrong reflect every write acknowledged before they were submitted: the leader's commit index is
 //     confirmed by a quorum (Raft thesis 6.4) with a context never used before, in a term in which the leader
-//     has committed an entry.
+//     has committed an entry. A follower asks the leader for that index, and waits until it has applied it.
+//   - Reads at LevelSession reflect the index that they ask for, at LevelBounded everything acknowledged longer ago than
+//     their bound. What this replica cannot answer in time it refuses with CodeNotLeader.
+//   - No completion claims a lower age than its replies may have.
 //
 // # Concurrency
 //

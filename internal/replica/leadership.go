@@ -21,7 +21,17 @@ var fromPeers = map[raftpb.MessageType]bool{
 // Step takes a message from another member. It reports false when the message is not for this replica or not
 // of a kind that members send.
 func (r *Replica) Step(m *raftpb.Message) bool {
-	if m.GetTo() != uint64(r.id) || !fromPeers[m.GetType()] {
+	if m.GetTo() != uint64(r.id) {
+		return false
+	}
+	switch t := m.GetType(); {
+	case t == raftpb.MsgReadIndex:
+		r.asked(m)
+		return true
+	case t == raftpb.MsgReadIndexResp:
+		r.told(m)
+		return true
+	case !fromPeers[t]:
 		return false
 	}
 	r.probes = r.probes || m.GetType() == raftpb.MsgHeartbeatResp

@@ -100,19 +100,19 @@ func TestProposalsOfSeveralTerms(t *testing.T) {
 
 func TestReadsShareARound(t *testing.T) {
 	var r reads
-	r.queue = []*Request{{}, {}}
-	first, ok := r.next()
+	r.queue = []read{{Request: &Request{}}, {Request: &Request{}}}
+	first, ok := r.next(0)
 	if !ok {
 		t.Fatal("no round")
 	}
-	r.queue = []*Request{{}}
-	if _, ok := r.next(); ok {
+	r.queue = []read{{Request: &Request{}}}
+	if _, ok := r.next(0); ok {
 		t.Fatal("two rounds at a time")
 	}
 	for range readRetryTicks {
-		r.tick()
+		r.tick(0)
 	}
-	second, ok := r.next()
+	second, ok := r.next(0)
 	if !ok || string(first) == string(second) {
 		t.Fatalf("the round was not tried again with a new context: %x, %x", first, second)
 	}

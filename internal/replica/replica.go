@@ -39,6 +39,8 @@ type Config struct {
 	WindowBytes int
 	// MaySnapshot asks whether another outgoing snapshot may start now; nil always may.
 	MaySnapshot func() bool
+	// Boot counts the node's starts.
+	Boot katakv.BootID
 	// Warn receives Raft's warnings; nil drops them.
 	Warn func(message string)
 	// Now is what the clocks show, kept up to date by the core; nil in tests without time.
@@ -58,6 +60,8 @@ type Replica struct {
 	proposals proposals
 	reads     reads
 	pace      pace
+	// replies are answers to questions of other members, for the next Finish.
+	replies []*raftpb.Message
 
 	term   katakv.Term
 	leader katakv.ReplicaID
@@ -103,6 +107,7 @@ func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftl
 		shard: shard, id: meta.Replica, cfg: cfg, machine: machine,
 		sending: make(map[katakv.ReplicaID]katakv.Index),
 	}
+	r.reads.context = uint64(cfg.Boot) << bootShift
 	r.window.takeSnapshot = r.takeSnapshot
 	r.pace.saw(meta.Clock, r.now())
 	if err := checkReaches(recovered, meta.Applied); err != nil {
@@ -236,16 +241,19 @@ func (r *Replica) Standing() Standing {
 	}
 }
 
-// Submit takes a request. If this replica does not lead it is refused at once.
+// Submit takes a request. If this replica does not lead, what only a leader may answer is refused at once.
 func (r *Replica) Submit(req *Request, out *Output) {
 	invariant.Check(req.Shard == r.shard, "request for %v submitted to %v", req.Shard, r.shard)
+	writes := req.Writes()
 	switch {
+	case req.Read.Anywhere() && !writes:
+		r.submitLocal(req)
 	case !r.leads:
 		out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
-	case req.Writes():
+	case writes:
 		r.proposals.queue = append(r.proposals.queue, req)
 	default:
-		r.reads.queue = append(r.reads.queue, req)
+		r.reads.queue = append(r.reads.queue, read{Request: req})
 	}
 }
 
@@ -258,7 +266,9 @@ func (r *Replica) Tick() {
 	r.stalled = false
 	r.lazy.due = len(r.lazy.messages) > 0
 	r.raft.Tick()
-	r.reads.tick()
+	for _, q := range r.reads.tick(r.now().Monotonic) {
+		r.answered = append(r.answered, r.tooSlow(q))
+	}
 }
 
 // Campaign starts an election now, unless one cannot be won.
@@ -267,9 +277,10 @@ func (r *Replica) Campaign() { _ = r.raft.Campaign() } // the only errors mean: 
 // HasWork reports whether Collect would do something.
 func (r *Replica) HasWork() bool {
 	if r.installing {
-		return false
+		return len(r.answered) > 0
 	}
-	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled && r.mayStamp()) || (r.reads.startable() && r.mayConfirm()) || r.raft.HasReady()
+	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled && r.mayStamp()) || (r.reads.startable() && r.mayAsk()) ||
+		len(r.answered) > 0 || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
@@ -277,23 +288,19 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	if r.installing {
 		return nil
 	}
-	if r.lazy.due || r.leads || r.arriving != nil {
+	if r.lazy.due || r.leads || r.arriving != nil || r.reads.waiting(r.machine.Meta().Applied) {
 		if err := r.applyWaiting(w); err != nil {
 			return err
 		}
 	}
 	r.propose()
-	if r.mayConfirm() {
-		if context, ok := r.reads.next(); ok {
-			r.raft.ReadIndex(context)
-		}
-	}
+	r.ask(out)
 	if !r.raft.HasReady() {
 		return nil
 	}
 	rd := r.raft.Ready()
 	for _, s := range rd.ReadStates {
-		r.reads.confirm(s.RequestCtx, katakv.Index(s.Index))
+		r.confirmed(s.RequestCtx, katakv.Index(s.Index))
 	}
 	var votes []*raftpb.Message
 	for _, m := range rd.Messages {
@@ -316,6 +323,33 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	r.probes = false
 	return nil
 }
+
+// ask begins a round of reads, if there is something to ask and somebody to be asked.
+func (r *Replica) ask(out *Output) {
+	if !r.mayAsk() {
+		return
+	}
+	context, ok := r.reads.next(r.now().Monotonic)
+	switch {
+	case !ok:
+	case r.leads:
+		r.confirmLeadership(context)
+	default:
+		r.askLeader(context, out)
+	}
+}
+
+// mayAsk reports whether there is somebody to be asked.
+func (r *Replica) mayAsk() bool {
+	if r.leads {
+		return r.mayConfirm()
+	}
+	return r.leader != 0
+}
+
+// confirmLeadership asks a quorum whether this replica still leads. It ends, if all is well, in a call of confirmed
+// with the commit index of now: for the reads of the leader itself and for the questions of others alike.
+func (r *Replica) confirmLeadership(context []byte) { r.raft.ReadIndex(context) }
 
 // mayConfirm reports whether reads may ask for the commit index: this replica leads and has applied an entry of
 // its own term, before which its commit index can be behind what earlier leaders acknowledged. Raft checks that
@@ -449,13 +483,20 @@ func (r *Replica) noteLeadership(out *Output) {
 	if lost {
 		r.refuseUnproposed(out)
 	}
+	r.reads.restart()
+	if !leads {
+		r.refuseQuestions()
+	}
 }
 
 // refuseUnproposed refuses what certainly has no effect: writes that Raft never took, and reads. Proposed
 // writes wait for the log to tell.
 func (r *Replica) refuseUnproposed(out *Output) {
-	for _, req := range append(r.proposals.queue, r.reads.unconfirmed()...) {
+	for _, req := range r.proposals.queue {
 		out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
+	}
+	for _, q := range r.reads.leaderLost() {
+		out.Completions = append(out.Completions, Completion{Request: q.Request, Err: r.notLeader()})
 	}
 	r.proposals.queue = nil
 }
@@ -464,12 +505,9 @@ func (r *Replica) refuseUnproposed(out *Output) {
 func (r *Replica) Close(out *Output) {
 	r.leads = false
 	r.refuseUnproposed(out)
-	for _, c := range r.reads.confirmed {
-		for _, req := range c.requests {
-			out.Completions = append(out.Completions, Completion{Request: req, Err: r.notLeader()})
-		}
+	for _, q := range r.reads.all() {
+		out.Completions = append(out.Completions, Completion{Request: q.Request, Err: r.notLeader()})
 	}
-	r.reads.confirmed = nil
 	err := katakv.Errorf(katakv.CodeUnknown, "the node stops; the write may or may not take effect: read before you retry")
 	for _, p := range r.proposals.numbered {
 		out.Completions = p.refuse(err, out.Completions)
@@ -482,14 +520,5 @@ func (r *Replica) Close(out *Output) {
 	if r.view != nil {
 		_ = r.view.Close() // a view of memory: nothing is lost
 		r.view = nil
-	}
-}
-
-// runReads answers the reads whose index is applied. The engine must hold everything applied.
-func (r *Replica) runReads(out *Output) {
-	applied := r.machine.Meta().Applied
-	for _, req := range r.reads.ready(applied) {
-		replies := r.machine.ReadAll(r.cfg.Engine, req.Operations)
-		out.Completions = append(out.Completions, Completion{Request: req, Index: applied, Replies: replies})
 	}
 }

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"time"
+
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 )
@@ -10,6 +12,10 @@ import (
 type Request struct {
 	Shard      katakv.ShardID
 	Operations []command.Operation
+	// Read is what the operations ask for if none of them writes. The zero value asks the leader.
+	Read katakv.Consistency
+	// Index is what must be applied, with LevelSession.
+	Index katakv.Index
 	// Caller is the submitter's own; it comes back in the completion untouched.
 	Caller any
 }
@@ -38,6 +44,9 @@ type Completion struct {
 	Request *Request
 	// Index is the shard's applied index that the replies reflect; zero with Err.
 	Index katakv.Index
+	// Level is what the replies keep to, and Age bounds how old they are; see [katakv.Served].
+	Level katakv.Level
+	Age   time.Duration
 	// Replies holds one reply each operation, unless Err is set.
 	Replies []command.Reply
 	// Err refuses the whole request; its code tells the outcome.

@@ -1,6 +1,9 @@
 package router
 
-import "github.com/katakv/katakv/internal/command"
+import (
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+)
 
 // Mode says what happens to an operation whose shard is led by another node.
 type Mode uint8
@@ -17,4 +20,8 @@ const (
 type Call struct {
 	Operation command.Operation
 	Reply     command.Reply
+	// Served tells how it was answered. Of an operation that was split over shards Parts tells it for each of them, and
+	// Served is empty.
+	Served katakv.Served
+	Parts  []katakv.Served
 }

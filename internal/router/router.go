@@ -28,11 +28,26 @@ type Batch struct {
 	Calls []Call
 	// Meta sends every operation to the meta shard: changes of the cluster map.
 	Meta bool
+	// Read is what the reads ask for. Those that share a shard with writes of the batch go with them, at LevelStrong.
+	// With Redirect, only the leader answers all the same.
+	Read katakv.Consistency
+	// Session is what the caller has written and seen, if anybody wants to know. The router reads it for LevelSession,
+	// and notes in it what the batch wrote and saw.
+	Session Session
 	// Caller is the submitter's own.
 	Caller any
 
 	left   int            // groups without an answer
 	merges map[int]*merge // calls that were split over shards, by position
+}
+
+// Session is what a caller has seen of each shard.
+type Session interface {
+	// Seen returns the highest applied index that the session has written or seen of a shard. Without known, it may have
+	// seen anything.
+	Seen(katakv.ShardID) (index katakv.Index, known bool)
+	// See notes an answer.
+	See(katakv.Served)
 }
 
 // group is the operations of one batch, or of one forward from a peer, for one shard. It is offered to a
@@ -52,7 +67,8 @@ type group struct {
 	// doubtful is set once the group is sent again after an attempt of unknown outcome: from then on no refusal says that
 	// nothing happened.
 	doubtful bool
-
+	anywhere bool // any replica may answer, until one could not
+	served   katakv.Served
 	deadline time.Duration
 	retryAt  time.Duration // when waiting
 	tried    katakv.NodeID // where it went last
@@ -167,6 +183,7 @@ func (r *Router) Start(now time.Duration, b *Batch) {
 	for _, g := range groups {
 		g.deadline = now + r.timeout
 		g.request.Caller = g
+		r.relax(g, b)
 		r.activate(g)
 		r.route(g)
 	}
@@ -199,24 +216,36 @@ func (r *Router) settle(g *group) {
 func (r *Router) route(g *group) {
 	l := r.leaders[g.request.Shard]
 	switch {
+	case g.anywhere && r.routeAnywhere(g):
 	case l == nil || l.node == 0:
 		r.park(g)
 	case l.node == r.self:
-		g.state, g.tried = submitted, l.node
-		r.out.Submit = append(r.out.Submit, &g.request)
+		r.submit(g)
 	case g.batch == nil:
 		r.answerForward(g, &wire.ForwardReply{Err: r.notLeader(g.request.Shard)})
 	case g.batch.Mode == Redirect:
 		r.redirect(g, l.node)
 	default:
-		g.state, g.tried = forwarded, l.node
-		r.nextForward++
-		g.forward = r.nextForward
-		r.forwards[g.forward] = g
-		r.out.Frames = append(r.out.Frames, Frame{To: l.node, Message: &wire.Forward{
-			ID: g.forward, Shard: g.request.Shard, Epoch: r.topology.Map.Epoch, Operations: g.request.Operations,
-		}})
+		r.send(g, l.node)
 	}
+}
+
+// submit hands a group to the local core.
+func (r *Router) submit(g *group) {
+	g.state, g.tried = submitted, r.self
+	r.out.Submit = append(r.out.Submit, &g.request)
+}
+
+// send forwards a group to a node.
+func (r *Router) send(g *group, node katakv.NodeID) {
+	g.state, g.tried = forwarded, node
+	r.nextForward++
+	g.forward = r.nextForward
+	r.forwards[g.forward] = g
+	r.out.Frames = append(r.out.Frames, Frame{To: node, Message: &wire.Forward{
+		ID: g.forward, Shard: g.request.Shard, Epoch: r.topology.Map.Epoch,
+		Read: g.request.Read, Index: g.request.Index, Operations: g.request.Operations,
+	}})
 }
 
 func (r *Router) notLeader(shard katakv.ShardID) *katakv.Error {
@@ -304,10 +333,11 @@ func (r *Router) Completed(now time.Duration, completions []replica.Completion) 
 			if c.Err != nil && c.Err.Code == katakv.CodeNotLeader {
 				c.Err = r.notLeader(c.Request.Shard)
 			}
-			r.answerForward(g, &wire.ForwardReply{Index: c.Index, Replies: c.Replies, Err: c.Err})
+			r.answerForward(g, &wire.ForwardReply{Index: c.Index, Level: c.Level, Age: c.Age, Replies: c.Replies, Err: c.Err})
 		case c.Err != nil:
 			r.refused(g, c.Err)
 		default:
+			g.served = katakv.Served{Shard: g.request.Shard, Index: c.Index, Node: r.self, Level: c.Level, Age: c.Age}
 			r.answer(g, c.Replies)
 		}
 	}
@@ -315,6 +345,7 @@ func (r *Router) Completed(now time.Duration, completions []replica.Completion) 
 
 // refused decides what becomes of a group that was refused whole.
 func (r *Router) refused(g *group, err *katakv.Error) {
+	r.insist(g)
 	switch err.Code {
 	case katakv.CodeNotLeader, katakv.CodeTryAgain, katakv.CodeLoading:
 		l := r.leaders[g.request.Shard]
@@ -380,6 +411,9 @@ func (r *Router) Forward(now time.Duration, from katakv.NodeID, m *wire.Forward)
 		writes: writes(m.Operations), unrepeatable: true, // the peer repeats it
 	}
 	g.request.Caller = g
+	if !g.writes && m.Read.Anywhere() {
+		g.anywhere, g.request.Read, g.request.Index = true, m.Read, m.Index
+	}
 	r.activate(g)
 	r.route(g)
 }
@@ -399,6 +433,7 @@ func (r *Router) ForwardReply(now time.Duration, from katakv.NodeID, m *wire.For
 		r.refused(g, katakv.Errorf(katakv.CodeUnknown, "node %v answered %d of %d operations: look at its log",
 			from, len(m.Replies), len(g.request.Operations)))
 	default:
+		g.served = katakv.Served{Shard: g.request.Shard, Index: m.Index, Node: from, Level: m.Level, Age: m.Age}
 		r.answer(g, m.Replies)
 	}
 }

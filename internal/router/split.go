@@ -107,6 +107,7 @@ func (s *splitter) merge(call int, op *command.Operation, parts int) {
 		s.batch.merges = make(map[int]*merge)
 	}
 	s.batch.merges[call] = newMerge(op, parts)
+	s.batch.Calls[call].Parts = nil
 }
 
 // merge joins the replies of an operation that was split over shards.
@@ -168,6 +169,12 @@ func (m *merge) result() command.Reply {
 // answer hands a group's replies to its calls, and the batch back when it was the last group.
 func (r *Router) answer(g *group, replies []command.Reply) {
 	b, parts := g.batch, g.parts
+	if g.served.Index != 0 && b.Session != nil {
+		b.Session.See(g.served)
+	}
+	for _, p := range parts {
+		g.note(p)
+	}
 	r.settle(g)
 	if g.doubtful {
 		doubtReplies(replies)

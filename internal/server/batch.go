@@ -128,6 +128,7 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 	c.server.commands.Add(int64(len(w.calls) + len(w.errors)))
 	if len(w.calls) > 0 {
 		c.run(w.calls, topology)
+		c.reading.answered(&w.calls[len(w.calls)-1])
 		// A redirect may name a node that the batch's topology does not know yet.
 		topology = c.server.config.Backend.Topology()
 	}
@@ -152,21 +153,22 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 	return true
 }
 
-// run executes the calls in order. On a READONLY connection to the cluster port, reads of slots that this node
-// follows are forwarded to the leader instead of redirected: a client that chose this node would only come back
-// to it, and the answer is as fresh.
+// run executes the calls in order, at the connection's level. On a READONLY connection to the cluster port, reads of
+// slots of which this node has a replica are answered by that instead of redirected.
 func (c *conn) run(calls []router.Call, topology *router.Topology) {
-	backend := c.server.config.Backend
+	batch := router.Batch{Mode: c.server.config.Mode, Read: c.consistency(topology), Session: &c.reading.session}
 	for c.readOnly && len(calls) > 0 {
 		mode, n := c.mode(&calls[0].Operation, topology), 1
 		for n < len(calls) && c.mode(&calls[n].Operation, topology) == mode {
 			n++
 		}
-		backend.Execute(c.server.ctx, mode, calls[:n])
+		batch.Mode, batch.Calls = mode, calls[:n]
+		c.server.config.Backend.Run(c.server.ctx, batch)
 		calls = calls[n:]
 	}
 	if len(calls) > 0 {
-		backend.Execute(c.server.ctx, c.server.config.Mode, calls)
+		batch.Calls = calls
+		c.server.config.Backend.Run(c.server.ctx, batch)
 	}
 }
 

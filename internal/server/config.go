@@ -136,6 +136,10 @@ type Backend interface {
 	// copies what it keeps. The slices of replies belong to the caller.
 	Execute(ctx context.Context, mode router.Mode, calls []router.Call)
 
+	// Run is Execute of a batch that says more: at which level its reads are answered, and for which session. It uses
+	// the session until it returns.
+	Run(ctx context.Context, batch router.Batch)
+
 	// Topology returns the node's present view of the cluster, never nil.
 	Topology() *router.Topology
 

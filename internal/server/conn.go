@@ -31,6 +31,7 @@ type conn struct {
 	armed bool
 	// readOnly is set by READONLY.
 	readOnly bool
+	reading  reading
 	// leaving is set by QUIT.
 	leaving bool
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type fakeBackend struct {
 	// before, if set, runs before each batch, with its size.
 	before func(ctx context.Context, calls int)
 	info   []server.InfoSection
+	index  atomic.Uint64                      // counts what Run executed
+	asked  atomic.Pointer[katakv.Consistency] // of the last batch
 }
 
 func (b *fakeBackend) Topology() *router.Topology {
@@ -47,6 +50,21 @@ func (b *fakeBackend) setTopology(t *router.Topology) {
 }
 
 func (b *fakeBackend) Info() []server.InfoSection { return b.info }
+
+func (b *fakeBackend) Run(ctx context.Context, batch router.Batch) {
+	b.Execute(ctx, batch.Mode, batch.Calls)
+	for i := range batch.Calls {
+		call := &batch.Calls[i]
+		if call.Reply.Kind == command.ReplyError || len(call.Operation.Keys) == 0 {
+			continue
+		}
+		topo := b.Topology()
+		shard, _ := topo.ShardAt(slot.Of(call.Operation.Keys[0]))
+		call.Served = katakv.Served{Shard: shard.ID, Index: katakv.Index(b.index.Add(1)), Node: topo.Self, Level: batch.Read.Level}
+		batch.Session.See(call.Served)
+	}
+	b.asked.Store(&batch.Read)
+}
 
 func (b *fakeBackend) Execute(ctx context.Context, mode router.Mode, calls []router.Call) {
 	if b.before != nil {

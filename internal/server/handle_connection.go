@@ -47,11 +47,12 @@ func (r *request) quit() {
 func (r *request) reset() {
 	r.setProtocol(resp.Protocol2)
 	r.setReadOnly(false)
+	r.reading = reading{}
 	r.show(func(s *shown) { s.name = "" })
 	r.w.SimpleString("RESET")
 }
 
-// markReadOnly lets the connection read slots that this node follows, see [conn.run].
+// markReadOnly lets the connection read slots of which this node has a replica, see [conn.run].
 func (r *request) markReadOnly() {
 	r.setReadOnly(true)
 	r.ok()

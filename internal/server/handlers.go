@@ -59,7 +59,10 @@ var handlerNames = map[string]func(*request){
 	"cluster|countkeysinslot": (*request).clusterCountKeysInSlot,
 	"cluster|help":            (*request).help,
 
-	"kata|help": (*request).help,
+	"kata|consistency": (*request).kataConsistency,
+	"kata|session":     (*request).kataSession,
+	"kata|last":        (*request).kataLast,
+	"kata|help":        (*request).help,
 }
 
 // handlers is handlerNames by spec; a command without a handler is a data command.

@@ -45,6 +45,9 @@ type client struct {
 	// once makes it give its writes request ids, and send again what it does not know the outcome of.
 	once     bool
 	requests int
+	// read is what the client's reads ask for, and token its session, which goes with it from node to node.
+	read  katakv.Consistency
+	token string
 }
 
 const (
@@ -70,6 +73,7 @@ func NewClients(c *Cluster, load Workload) *Clients {
 			cl.home = c.nodes[rng.IntN(len(c.nodes))]
 		}
 		cl.once = chance(newRand(c.opts.Seed, purpose+" requests"), load.Once)
+		cl.drawLevel()
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}
@@ -112,6 +116,7 @@ func (cl *client) act() {
 	for i := range p.ops {
 		p.ops[i] = cl.gen.next(c.queue.now)
 		p.ops[i].Client, p.ops[i].Call = cl.number, c.queue.now
+		cl.label(&p.ops[i])
 		cs.touch(p.ops[i].Keys)
 	}
 	cl.giveIDs(p)
@@ -129,7 +134,7 @@ func (cl *client) send(n *Node, p *pipeline) {
 		patience = readerPatience
 	}
 	c.after(between(cl.rng, minPatience, patience), kindClient, uint64(cl.number), func() { cl.giveUp(attempt, p) })
-	n.submit(cl.number, p, func(replies []command.Reply) { cl.answered(attempt, p, replies) })
+	cl.submit(n, p, func(calls []router.Call, token string) { cl.answered(attempt, p, calls, token) })
 }
 
 func (cs *Clients) touch(keys []string) {
@@ -139,19 +144,6 @@ func (cs *Clients) touch(keys []string) {
 			cs.touched = append(cs.touched, k)
 		}
 	}
-}
-
-// submit hands the operations of a client to the node.
-func (n *Node) submit(number int, p *pipeline, done func([]command.Reply)) {
-	b := &router.Batch{Calls: p.calls()}
-	answered := func() {
-		replies := make([]command.Reply, len(b.Calls))
-		for i := range b.Calls {
-			replies[i] = b.Calls[i].Reply
-		}
-		done(replies)
-	}
-	n.admit(sourceOfClient(number), func() { n.Execute(b, answered) })
 }
 
 // giveUp treats commands whose node never answered as unknown.
@@ -167,21 +159,23 @@ func (cl *client) giveUp(attempt int, p *pipeline) {
 	}
 }
 
-func (cl *client) answered(attempt int, p *pipeline, replies []command.Reply) {
+func (cl *client) answered(attempt int, p *pipeline, calls []router.Call, token string) {
 	if attempt != cl.attempt {
 		return
 	}
+	cl.token = token
 	now := cl.clients.cluster.queue.now
 	cl.end(p, func(i int) {
 		op := &p.ops[i]
 		op.Return, op.Outcome = now, katakv.OutcomeApplied
-		if err := replies[i].Err; replies[i].Kind == command.ReplyError && !decided(err) {
+		reply := &calls[i].Reply
+		if err := reply.Err; reply.Kind == command.ReplyError && !decided(err) {
 			if op.Outcome = err.Code.Outcome(); op.Outcome == katakv.OutcomeUnknown {
 				op.Return = check.Never
 			}
 			return
 		}
-		op.Reply = cl.gen.records.reply(op, &replies[i])
+		op.Reply, op.Served = cl.gen.records.reply(op, reply), calls[i].Served
 	})
 }
 
@@ -327,12 +321,15 @@ func (cs *Clients) readOne(rng *rand.Rand, number int, key string, done func(val
 		return
 	}
 	op := check.Operation{Client: number, Kind: check.Get, Keys: []string{key}, Call: c.queue.now}
-	n.submit(number, &pipeline{ops: []check.Operation{op}, ids: make([]string, 1)}, func(replies []command.Reply) {
-		if replies[0].Kind == command.ReplyError {
+	p := &pipeline{ops: []check.Operation{op}, ids: make([]string, 1)}
+	n.submit(number, &router.Batch{Calls: p.calls()}, func(calls []router.Call) {
+		reply := &calls[0].Reply
+		if reply.Kind == command.ReplyError {
 			again()
 			return
 		}
-		op.Return, op.Outcome, op.Reply = c.queue.now, katakv.OutcomeApplied, records{}.reply(&op, &replies[0])
+		op.Return, op.Outcome, op.Served = c.queue.now, katakv.OutcomeApplied, calls[0].Served
+		op.Reply = records{}.reply(&op, reply)
 		cs.history = append(cs.history, op)
 		done(op.Reply.Bulk, op.Reply.Kind == check.Bulk)
 	})

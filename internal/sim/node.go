@@ -128,7 +128,7 @@ func (n *Node) recover() error {
 	for i := range metas {
 		shards[i] = metas[i].Shard
 	}
-	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes})
+	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes, Boot: katakv.BootID(n.life)})
 	n.core.SetTime(n.time())
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
 		return fmt.Errorf("add replicas: %w", err)
@@ -180,6 +180,7 @@ func (n *Node) every(interval time.Duration, k kind, run func()) {
 // keepTime starts what a real node's clock drives.
 func (n *Node) keepTime() {
 	n.every(n.cluster.opts.TickInterval, kindTick, func() {
+		n.core.SetTime(n.time())
 		n.core.SetStalled(n.stalled())
 		n.core.Tick()
 		n.observeSoon = true
@@ -255,6 +256,7 @@ func (n *Node) carry(fx *core.Effects) {
 // carryRouter carries out the router's effects.
 func (n *Node) carryRouter() {
 	fx := n.router.Effects()
+	n.core.SetTime(n.time())
 	for _, r := range fx.Submit {
 		n.core.Submit(r)
 	}
@@ -294,11 +296,14 @@ func (n *Node) install(in replica.SnapshotInstall) {
 		if n.reach(crashAfterSync) {
 			return
 		}
-		if err := n.core.SnapshotInstalled(in.Shard); err != nil {
-			c.fail(fmt.Errorf("%v: %w", n.id, err))
-			return
-		}
-		n.wake()
+		// The core hears of it later: passes may come between, with a state in the engine that it does not know of.
+		n.after(between(c.rng, 0, c.opts.Disk.MaxSync), kindInstall, func() {
+			if err := n.core.SnapshotInstalled(in.Shard); err != nil {
+				c.fail(fmt.Errorf("%v: %w", n.id, err))
+				return
+			}
+			n.wake()
+		})
 	})
 }
 

@@ -47,6 +47,7 @@ func Draw(seed uint64) Plan {
 	p.Options = drawOptions(rng)
 	p.Options.Seed = seed
 	p.Workload = drawWorkload(rng)
+	p.Workload.Levels = pick(newRand(seed, "levels"), 0, 0.4, 0.8)
 	switch {
 	case chance(rng, 0.18):
 		p.depose(rng)
@@ -75,6 +76,10 @@ func (p *Plan) depose(rng *rand.Rand) {
 	w.Registers, w.Counters, w.Lists, w.Groups = 1+rng.IntN(2), rng.IntN(2), rng.IntN(2), 0
 	w.Pipeline, w.Clients = 1, 8+rng.IntN(6)
 	w.Readers, w.Loyal = w.Clients/2, 0.3
+	if rng := newRand(o.Seed, "followers of the deposed"); w.Levels > 0 && chance(rng, 0.6) {
+		o.Nodes, o.Replicas = 5, 5 // a deposed leader keeps a follower that has not heard of it either
+		w.Levels = 0.8
+	}
 	w.LargeBytes = 0
 	deposing := []string{"isolate", "mute", "deaf", "pause", "lag", "partition", "delays", "slow-processor", "terminate", "kill"}
 	p.Faults = drawFaults(rng, kindsNamed(deposing), 2+rng.IntN(4), themeFactor)
@@ -237,9 +242,9 @@ func (p Plan) String() string {
 	for _, f := range p.Faults {
 		faults = append(faults, fmt.Sprintf("%s/%v", f.Name, f.Mean))
 	}
-	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers; faults [%s] for %v",
+	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers, %.0f %% at other levels; faults [%s] for %v",
 		o.Nodes, o.Shards, o.Replicas, state, o.WindowBytes, o.SegmentBytes, o.ChunkBytes, o.FlushInterval.Round(time.Millisecond),
-		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, strings.Join(faults, " "), p.Safety)
+		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, 100*p.Workload.Levels, strings.Join(faults, " "), p.Safety)
 	if p.Workload.Once > 0 {
 		s += fmt.Sprintf("; requests of %d %% retried for %v", int(100*p.Workload.Once), p.Workload.RetryFor.Round(time.Millisecond))
 	}

@@ -144,9 +144,29 @@ func (r *run) recovers() error {
 	return r.AwaitAgreement(agreeTime)
 }
 
+// readInTheEnd reads everything strongly, and through every node whatever that has. A write whose sender gave it up long
+// ago may still arrive: then both are read again, until they are of the same indexes.
+func (r *run) readInTheEnd() (final map[string]string, last check.History, err error) {
+	for {
+		from := len(r.clients.history)
+		if final, err = r.clients.ReadAll(readTime); err != nil {
+			return nil, nil, err
+		}
+		if last, err = r.clients.ReadEverywhere(readTime); err != nil {
+			return nil, nil, err
+		}
+		if r.clients.history[from:].SameIndexes(last) {
+			return final, last, nil
+		}
+		if err = r.Run(settleTime); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
 // judge reads everything once more and judges the history.
 func (r *run) judge() error {
-	final, err := r.clients.ReadAll(readTime)
+	final, last, err := r.readInTheEnd()
 	if err != nil {
 		return err
 	}
@@ -161,5 +181,9 @@ func (r *run) judge() error {
 		check.Linearizable(h, check.LinearizableOptions{Timeout: judgeTime}).Failed(),
 		check.ExactlyOnce(h, lists),
 		check.Growth(h),
+		check.Sessions(h),
+		check.Bounded(h),
+		check.Revisions(h),
+		check.Eventual(h, last, final),
 	)
 }

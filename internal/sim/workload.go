@@ -21,6 +21,8 @@ type Workload struct {
 	// know the outcome of.
 	Once     float64
 	RetryFor time.Duration
+	// Levels is the probability that a client does not read at the default level but at another one, for the whole run.
+	Levels float64
 	// Sweeping lets clients delete what is left of the registers of the generation before: shards get empty.
 	Sweeping bool
 	// Think is the longest pause between two commands of a client.

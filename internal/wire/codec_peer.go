@@ -10,12 +10,16 @@ import (
 
 // A Forward is
 //
-//	kind id shard epoch count (uvarints) operation*
+//	kind id shard epoch (uvarints) read index count (uvarints) operation*
+//
+// with a read as in codec_read.go.
 func appendForward(dst []byte, m *Forward) []byte {
 	dst = append(dst, byte(kindForward))
 	dst = binary.AppendUvarint(dst, m.ID)
 	dst = binary.AppendUvarint(dst, uint64(m.Shard))
 	dst = binary.AppendUvarint(dst, uint64(m.Epoch))
+	dst = appendConsistency(dst, m.Read)
+	dst = binary.AppendUvarint(dst, uint64(m.Index))
 	dst = binary.AppendUvarint(dst, uint64(len(m.Operations)))
 	for i := range m.Operations {
 		dst = command.AppendOperation(dst, &m.Operations[i])
@@ -25,6 +29,7 @@ func appendForward(dst []byte, m *Forward) []byte {
 
 func decodeForward(d *decoder) Message {
 	m := &Forward{ID: d.uvarint(), Shard: katakv.ShardID(d.uvarint()), Epoch: katakv.Epoch(d.uvarint())}
+	m.Read, m.Index = d.consistency(), katakv.Index(d.uvarint())
 	count := d.count(MaxForwardOperations)
 	if count > 0 {
 		m.Operations = make([]command.Operation, 0, count)
@@ -43,13 +48,14 @@ func decodeForward(d *decoder) Message {
 
 // A ForwardReply is
 //
-//	kind id index count (uvarints) reply*
+//	kind id index (uvarints) level(1 B) age count (uvarints) reply*
 //
-// where a count of 0 is followed by one error reply, or by nothing.
+// where age is one more than the nanoseconds, 0 if it is not known, and a count of 0 is followed by one error reply, or by nothing.
 func appendForwardReply(dst []byte, m *ForwardReply) []byte {
 	dst = append(dst, byte(kindForwardReply))
 	dst = binary.AppendUvarint(dst, m.ID)
 	dst = binary.AppendUvarint(dst, uint64(m.Index))
+	dst = binary.AppendUvarint(append(dst, byte(m.Level)), uint64(m.Age+1))
 	if m.Err != nil {
 		dst = binary.AppendUvarint(dst, 0)
 		reply := command.ErrorReply(m.Err)
@@ -63,7 +69,7 @@ func appendForwardReply(dst []byte, m *ForwardReply) []byte {
 }
 
 func decodeForwardReply(d *decoder) Message {
-	m := &ForwardReply{ID: d.uvarint(), Index: katakv.Index(d.uvarint())}
+	m := &ForwardReply{ID: d.uvarint(), Index: katakv.Index(d.uvarint()), Level: d.level(), Age: d.age()}
 	count := d.count(MaxForwardOperations)
 	if count > 0 {
 		m.Replies = make([]command.Reply, 0, count)

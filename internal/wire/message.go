@@ -64,9 +64,13 @@ func (b *RaftBatch) Class() Class {
 // Forward asks the node that leads a shard to execute operations on behalf of a client, in order and as a
 // unit: either all are offered to the leader or none.
 type Forward struct {
-	ID         uint64 // chosen by the sender, unique among its forwards in flight
-	Shard      katakv.ShardID
-	Epoch      katakv.Epoch
+	ID    uint64 // chosen by the sender, unique among its forwards in flight
+	Shard katakv.ShardID
+	Epoch katakv.Epoch
+	// Read is what operations that all read ask for; whoever has a replica may then answer them, once it has applied
+	// Index.
+	Read       katakv.Consistency
+	Index      katakv.Index
 	Operations []command.Operation
 }
 
@@ -77,6 +81,8 @@ func (*Forward) Class() Class { return ClassBulk }
 type ForwardReply struct {
 	ID      uint64
 	Index   katakv.Index    // the shard's applied index that the replies reflect; 0 with Err
+	Level   katakv.Level    // what the replies keep to
+	Age     time.Duration   // how old they were at most when they were made; katakv.UnknownAge
 	Replies []command.Reply // one each operation, unless Err is set
 	Err     *katakv.Error
 }

@@ -91,11 +91,11 @@ func messages(rng *rand.Rand) []wire.Message {
 		&wire.RaftBatch{Control: true, Items: []wire.RaftItem{
 			{Shard: katakv.ShardID(number()), Message: drawRaft(rng)}, {Shard: 1, Message: drawRaft(rng)},
 		}},
-		&wire.Forward{ID: number(), Shard: katakv.ShardID(number()), Epoch: katakv.Epoch(number()), Operations: []command.Operation{
+		&wire.Forward{ID: number(), Shard: katakv.ShardID(number()), Epoch: katakv.Epoch(number()), Read: drawRead(rng), Index: katakv.Index(number()), Operations: []command.Operation{
 			{Kind: command.KindSet, Flags: command.FlagNX, Delta: -1, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{drawBytes(rng)}},
 			{Kind: command.KindIncrBy, Delta: math.MinInt64, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{}},
 		}},
-		&wire.ForwardReply{ID: number(), Index: katakv.Index(number()), Replies: []command.Reply{
+		&wire.ForwardReply{ID: number(), Index: katakv.Index(number()), Level: 1 + drawRead(rng).Level%3, Age: time.Duration(rng.Int64()) - 1, Replies: []command.Reply{
 			command.OKReply(), command.IntReply(-5), command.BulkReply(drawBytes(rng)), command.ErrorReply(failure),
 			{Kind: command.ReplyArray, Array: []command.Reply{{}, command.OKReply()}},
 		}},
@@ -256,7 +256,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"compact type", "in compact form", []byte{2, 0, 1, 1, byte(raftpb.MsgHup), 0, 0}},
 		{"compact fields", "unknown fields", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 255}},
 		{"compact entries", "count", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 4, 255, 255, 3}},
-		{"huge count", "count", []byte{3, 1, 1, 1, 255, 255, 255, 15}},
+		{"huge count", "count", []byte{3, 1, 1, 1, 0, 0, 0, 0, 255, 255, 255, 15}},
 		{"truth", "truth value 7", []byte{2, 7}},
 		{"sequence", "does not fit", []byte{9, 1, 255, 255, 255, 255, 255, 1}},
 	} {
