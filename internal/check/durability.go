@@ -20,6 +20,8 @@ type disk struct {
 	votes map[katakv.Term]katakv.ReplicaID // that it ever held
 	base  Position
 	terms []katakv.Term // of the entries after base
+	// reached is up to where the log ever went in a term, in this life.
+	reached map[katakv.Term]katakv.Index
 }
 
 // Update is what one sync of the log made durable for one member, all of it together.
@@ -47,6 +49,7 @@ func (d *Durability) Synced(m Member, u Update) error {
 	if u.HardState && u.Commit > on.last() {
 		return fmt.Errorf("%v stored commit index %d with a log up to index %d", m, u.Commit, on.last())
 	}
+	on.reached[on.term] = max(on.reached[on.term], on.last())
 	return nil
 }
 
@@ -104,9 +107,11 @@ func (d *Durability) VoteAsked(m Member, term katakv.Term) error {
 	return nil
 }
 
-// AppendAcknowledged tells that m told the leader of a term that it has the log up to an index.
+// AppendAcknowledged tells that m told the leader of a term that it has the log up to an index. By the time it says so a
+// later leader may have replaced the end of the log, in the same sync even: then it had it, and has gone on to a later
+// term.
 func (d *Durability) AppendAcknowledged(m Member, term katakv.Term, index katakv.Index) error {
-	if on := d.disk(m); on.term < term || on.last() < index {
+	if on := d.disk(m); on.term < term || on.last() < index && (on.term == term || on.reached[term] < index) {
 		return fmt.Errorf("%v acknowledged index %d in term %d, but has term %d and a log up to index %d on disk",
 			m, index, term, on.term, on.last())
 	}
@@ -160,7 +165,7 @@ func (d *Durability) disk(m Member) *disk {
 		if d.disks == nil {
 			d.disks = map[Member]*disk{}
 		}
-		on = &disk{votes: map[katakv.Term]katakv.ReplicaID{}}
+		on = &disk{votes: map[katakv.Term]katakv.ReplicaID{}, reached: map[katakv.Term]katakv.Index{}}
 		d.disks[m] = on
 	}
 	return on
@@ -180,6 +185,6 @@ func (d *Durability) Recovered(m Member, u Update, anew bool) error {
 	if !anew && last < on.last() {
 		return fmt.Errorf("%v recovered a log up to index %d, but had it up to index %d on disk", m, last, on.last())
 	}
-	*on = disk{votes: on.votes}
+	*on = disk{votes: on.votes, reached: map[katakv.Term]katakv.Index{}}
 	return d.Synced(m, u)
 }

@@ -32,6 +32,11 @@ func TestDurability(t *testing.T) {
 	wantError(t, d.AppendAcknowledged(m3, 2, 10))
 	wantError(t, d.WriteAcknowledged(1, 3, []katakv.ReplicaID{11, 13})) // the snapshot has it
 	wantError(t, d.WriteAcknowledged(1, 9, []katakv.ReplicaID{13}))
+	wantError(t, d.Synced(m3, check.Update{Entries: entries(11, 0, 2, 2)}))
+	wantError(t, d.Synced(m3, check.Update{HardState: true, Term: 4, Entries: entries(11, 0, 4)})) // shorter than before
+	wantError(t, d.AppendAcknowledged(m3, 2, 12))                                                  // said late
+	wantError(t, d.AppendAcknowledged(m3, 2, 13), "index 13 in term 2")
+	wantError(t, d.AppendAcknowledged(m3, 4, 12), "index 12 in term 4")
 }
 
 func TestDurabilityThatBreaks(t *testing.T) {

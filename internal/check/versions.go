@@ -46,9 +46,9 @@ func versionsOf(h History) map[string]*versions {
 			v.appended = v.appended || op.Kind == Append
 			switch {
 			case !op.Kind.Writes():
-			case op.Outcome == katakv.OutcomeUnknown:
+			case op.Outcome == katakv.OutcomeUnknown, op.Outcome == katakv.OutcomeApplied && op.Served.Index == 0:
 				v.loose = append(v.loose, op)
-			case op.Outcome == katakv.OutcomeApplied && op.Served.Index != 0:
+			case op.Outcome == katakv.OutcomeApplied:
 				if value, present, wrote := op.left(at); wrote {
 					v.all = append(v.all, version{op, op.Served.Index, value, present})
 				}

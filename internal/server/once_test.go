@@ -18,13 +18,13 @@ type recording struct {
 	ops []command.Operation
 }
 
-func (r *recording) Execute(ctx context.Context, mode router.Mode, calls []router.Call) {
+func (r *recording) Run(ctx context.Context, batch router.Batch) {
 	r.mu.Lock()
-	for i := range calls {
-		r.ops = append(r.ops, calls[i].Operation)
+	for i := range batch.Calls {
+		r.ops = append(r.ops, batch.Calls[i].Operation)
 	}
 	r.mu.Unlock()
-	r.Backend.Execute(ctx, mode, calls)
+	r.Backend.Run(ctx, batch)
 }
 
 func (r *recording) take() []command.Operation {

@@ -176,6 +176,9 @@ func (cl *client) answered(attempt int, p *pipeline, calls []router.Call, token 
 			return
 		}
 		op.Reply, op.Served = cl.gen.records.reply(op, reply), calls[i].Served
+		if p.ids[i] != "" {
+			op.Served = katakv.Served{} // it may be the index of an attempt that found what an earlier one had done
+		}
 	})
 }
 

@@ -117,7 +117,8 @@ func (cs *Clients) readThrough(n *Node, done func(check.History)) {
 				c.after(readRetry, kindProbe, uint64(n.id), func() { cs.readThrough(n, done) })
 				return
 			}
-			ops[i].Return, ops[i].Outcome, ops[i].Reply, ops[i].Served = c.queue.now, katakv.OutcomeApplied, toReply(&calls[i].Reply), calls[i].Served
+			ops[i].Return, ops[i].Outcome, ops[i].Served = c.queue.now, katakv.OutcomeApplied, calls[i].Served
+			ops[i].Reply = records{}.reply(&ops[i], &calls[i].Reply)
 		}
 		done(ops)
 	})
