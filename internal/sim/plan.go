@@ -127,6 +127,9 @@ func (p *Plan) restart(rng *rand.Rand) {
 func (p *Plan) retry(rng *rand.Rand) {
 	p.Workload.Once = pick(rng, 0, 0.5, 1)
 	p.Workload.RetryFor = RunTime // requests are remembered for longer
+	if p.Options.Pebble && p.Options.WindowBytes == smallestWindow {
+		p.Workload.Once = 0 // many snapshots of all that is remembered, in small chunks, would take Pebble minutes
+	}
 	if chance(rng, 0.12) {
 		p.forget(rng)
 	}
