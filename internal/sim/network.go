@@ -73,7 +73,11 @@ func (w *network) send(from, to katakv.NodeID, m wire.Message) {
 // it.
 func (w *network) corrupted(c *wire.SnapshotChunk) *wire.SnapshotChunk {
 	bad := *c
-	if chance(w.rng, 0.5) {
+	cut := 0.2
+	if c.Final {
+		cut = 0.8 // what is cut short is cut at its end
+	}
+	if chance(w.rng, cut) {
 		bad.Data = c.Data[:w.rng.IntN(len(c.Data))]
 		w.cluster.tell("chunk %d of a snapshot of %v lacks its end", c.Sequence, c.Shard)
 		return &bad

@@ -76,13 +76,14 @@ func (p *Plan) depose(rng *rand.Rand) {
 	w.Registers, w.Counters, w.Lists, w.Groups = 1+rng.IntN(2), rng.IntN(2), rng.IntN(2), 0
 	w.Pipeline, w.Clients = 1, 8+rng.IntN(6)
 	w.Readers, w.Loyal = w.Clients/2, 0.3
-	if rng := newRand(o.Seed, "followers of the deposed"); w.Levels > 0 && chance(rng, 0.6) {
-		o.Nodes, o.Replicas = 5, 5 // a deposed leader keeps a follower that has not heard of it either
-		w.Levels = 0.8
-	}
 	w.LargeBytes = 0
 	deposing := []string{"isolate", "mute", "deaf", "pause", "lag", "partition", "delays", "slow-processor", "terminate", "kill"}
 	p.Faults = drawFaults(rng, kindsNamed(deposing), 2+rng.IntN(4), themeFactor)
+	if w.Levels > 0 && chance(rng, 0.6) { // a deposed leader keeps a follower that has not heard of it either
+		o.Nodes, o.Replicas, o.Shards = 5, 5, 1
+		w.Levels, w.Registers, w.Counters, w.Lists = 0.8, 1, 1, 0
+		p.Faults = append(p.Without("partition").Faults, Fault{Name: "partition", Mean: 4 * time.Second})
+	}
 }
 
 // replace lets replicas miss more than the windows of their leaders hold, so that snapshots replace what they have; in

@@ -73,7 +73,11 @@ func TestMetamorphic(t *testing.T) {
 	}
 	var total tally
 	for _, seed := range require.Seeds(t, seeds) {
-		steps := drawSteps(rand.New(rand.NewPCG(seed, 11)), steps)
+		rng := rand.New(rand.NewPCG(seed, 11))
+		steps := drawSteps(rng, steps)
+		for _, kind := range []stepKind{stepIngest, stepCrash, stepFault} { // few steps may have none of them
+			steps[rng.IntN(len(steps))] = step{kind, rng.Uint64()}
+		}
 		var want uint64
 		for i := range optionSets {
 			r, err := runSteps(i, steps)
