@@ -57,6 +57,9 @@ func Draw(seed uint64) Plan {
 		p.restart(rng)
 	default:
 		p.Faults = drawFaults(rng, faultKinds, rng.IntN(6), slowestFactor)
+		if p.Workload.Levels > 0 && chance(newRand(seed, "clocks of levels"), 0.5) { // ages are measured by them
+			p.Faults = append(p.Without("clock").Faults, Fault{Name: "clock", Mean: 2 * time.Second})
+		}
 	}
 	if p.Options.Replicas >= 3 && chance(rng, 0.25) {
 		p.Severed = pick(rng, SeveredAll, SeveredDeaf, SeveredMute, SeveredLink)
@@ -131,7 +134,7 @@ func (p *Plan) retry(rng *rand.Rand) {
 	if p.Options.Pebble && p.Options.WindowBytes == smallestWindow {
 		p.Workload.Once = 0 // many snapshots of all that is remembered, in small chunks, would take Pebble minutes
 	}
-	if chance(rng, 0.12) {
+	if chance(rng, 0.2) {
 		p.forget(rng)
 	}
 }
