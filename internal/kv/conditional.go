@@ -49,13 +49,5 @@ func holds(op *command.Operation, old *record, found bool) bool {
 
 // record is a GET that tells the revision, too.
 func (v *view) record(key []byte) (command.Reply, error) {
-	r, found, err := v.lookup(key)
-	if err != nil || !found {
-		return command.Reply{}, err
-	}
-	if len(r.payload) > v.room {
-		return command.ErrorReply(errTooMuch), nil
-	}
-	v.room -= len(r.payload)
-	return command.RecordReply(r.revision, r.payload), nil
+	return v.show(key, func(r record) command.Reply { return command.RecordReply(r.revision, r.payload) })
 }

@@ -212,6 +212,11 @@ func (v *view) lookup(key []byte) (record, bool, error) {
 
 // bulk is a GET.
 func (v *view) bulk(key []byte) (command.Reply, error) {
+	return v.show(key, func(r record) command.Reply { return command.BulkReply(r.payload) })
+}
+
+// show replies with the record of a key, as far as there is room; nil if there is none.
+func (v *view) show(key []byte, reply func(record) command.Reply) (command.Reply, error) {
 	r, found, err := v.lookup(key)
 	if err != nil || !found {
 		return command.Reply{}, err
@@ -220,7 +225,7 @@ func (v *view) bulk(key []byte) (command.Reply, error) {
 		return command.ErrorReply(errTooMuch), nil
 	}
 	v.room -= len(r.payload)
-	return command.BulkReply(r.payload), nil
+	return reply(r), nil
 }
 
 // countKeys counts the keys of a slot, up to maxCountedKeys.
