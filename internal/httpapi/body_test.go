@@ -194,14 +194,20 @@ func TestMemoryIsBounded(t *testing.T) {
 	d.ask("GET", "/v1/kv/large", "").want(t, "GET with room", 200, "xxx")
 }
 
-func TestStop(t *testing.T) {
-	d := open(t, httpapi.Config{StopGrace: time.Minute})
-	arrived, release := make(chan struct{}), make(chan struct{})
-	d.node.before = func(op *command.Operation) *command.Reply {
+// hold lets the next operation tell that it has arrived, and wait until release is closed.
+func (d *door) hold() (arrived, release chan struct{}) {
+	arrived, release = make(chan struct{}), make(chan struct{})
+	d.node.before = func(*command.Operation) *command.Reply {
 		close(arrived)
 		<-release
 		return nil
 	}
+	return arrived, release
+}
+
+func TestStop(t *testing.T) {
+	d := open(t, httpapi.Config{StopGrace: time.Minute})
+	arrived, release := d.hold()
 	var group sync.WaitGroup
 	group.Go(func() { d.ask("PUT", "/v1/kv/k", "x").want(t, "PUT while it stops", 200, "") })
 	<-arrived
@@ -222,12 +228,7 @@ func TestStop(t *testing.T) {
 
 func TestStopDoesNotWaitForEver(t *testing.T) {
 	d := open(t, httpapi.Config{StopGrace: time.Millisecond})
-	arrived, release := make(chan struct{}), make(chan struct{})
-	d.node.before = func(op *command.Operation) *command.Reply {
-		close(arrived)
-		<-release
-		return nil
-	}
+	arrived, release := d.hold()
 	var group sync.WaitGroup
 	group.Go(func() { d.ask("PUT", "/v1/kv/k", "x") })
 	<-arrived
