@@ -31,13 +31,7 @@ func (p *pulse) begin(boot katakv.BootID, self katakv.NodeID, m *placement.Map) 
 
 // setMap takes over whom to watch.
 func (p *pulse) setMap(self katakv.NodeID, m *placement.Map) {
-	var others []katakv.NodeID
-	for i := range m.Nodes {
-		if id := m.Nodes[i].ID; id != self {
-			others = append(others, id)
-		}
-	}
-	p.with(func(w *liveness.Watch) { w.SetPeers(clock.Monotonic(), others) })
+	p.with(func(w *liveness.Watch) { w.SetPeers(clock.Monotonic(), m.Others(self)) })
 }
 
 // run probes until the node stops.

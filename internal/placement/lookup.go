@@ -7,6 +7,17 @@ import (
 	"github.com/katakv/katakv"
 )
 
+// Others returns the ids of all nodes but one.
+func (m *Map) Others(self katakv.NodeID) []katakv.NodeID {
+	var others []katakv.NodeID
+	for i := range m.Nodes {
+		if id := m.Nodes[i].ID; id != self {
+			others = append(others, id)
+		}
+	}
+	return others
+}
+
 // Node returns the node with the id, or nil. The caller must not change it.
 func (m *Map) Node(id katakv.NodeID) *Node {
 	i, ok := slices.BinarySearchFunc(m.Nodes, id, func(n Node, id katakv.NodeID) int { return cmp.Compare(n.ID, id) })

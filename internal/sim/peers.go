@@ -50,13 +50,7 @@ func (n *Node) take(from katakv.NodeID, m wire.Message) {
 
 // watchAll watches the other nodes of the map.
 func (n *Node) watchAll() {
-	var others []katakv.NodeID
-	for i := range n.known.Nodes {
-		if id := n.known.Nodes[i].ID; id != n.id {
-			others = append(others, id)
-		}
-	}
-	n.watch.SetPeers(n.now(), others)
+	n.watch.SetPeers(n.now(), n.known.Others(n.id))
 }
 
 // carryWatch carries out the watch's effects.
