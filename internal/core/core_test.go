@@ -29,18 +29,20 @@ type harness struct {
 	// holdDisk keeps log batches from becoming durable.
 	holdDisk bool
 	held     []func()
+	// sends are the snapshots that each core wants to stream; nobody does.
+	sends map[int][]core.SnapshotSend
 }
 
-func newHarness(t *testing.T, nodes, shards int) *harness {
+func newHarness(t *testing.T, nodes, shards int, change ...func(*core.Config)) *harness {
 	t.Helper()
 	cryptotest.SetGlobalRandom(t, seed) // Raft draws its timeouts from there
-	return newHarnessAnyRandom(t, nodes, shards)
+	return newHarnessAnyRandom(t, nodes, shards, change...)
 }
 
 // newHarnessAnyRandom is newHarness with whatever randomness the test has set.
-func newHarnessAnyRandom(t testing.TB, nodes, shards int) *harness {
+func newHarnessAnyRandom(t testing.TB, nodes, shards int, change ...func(*core.Config)) *harness {
 	t.Helper()
-	h := &harness{t: t}
+	h := &harness{t: t, sends: make(map[int][]core.SnapshotSend)}
 	list := make([]placement.Node, nodes)
 	for i := range list {
 		a := fmt.Sprintf("10.0.0.%d:", i+1)
@@ -52,12 +54,12 @@ func newHarnessAnyRandom(t testing.TB, nodes, shards int) *harness {
 	}
 	h.m = m
 	for i := range list {
-		h.cores = append(h.cores, h.newCore(m.Nodes[i].ID))
+		h.cores = append(h.cores, h.newCore(m.Nodes[i].ID, change))
 	}
 	return h
 }
 
-func (h *harness) newCore(self katakv.NodeID) *core.Core {
+func (h *harness) newCore(self katakv.NodeID, change []func(*core.Config)) *core.Core {
 	h.t.Helper()
 	e := engine.NewMemory()
 	if err := kv.WriteInitialState(e, self, h.m); err != nil {
@@ -67,7 +69,11 @@ func (h *harness) newCore(self katakv.NodeID) *core.Core {
 	for i := range h.m.Shards {
 		shards = append(shards, h.m.Shards[i].ID)
 	}
-	c := core.New(core.Config{Self: self, Engine: e})
+	cfg := core.Config{Self: self, Engine: e}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c := core.New(cfg)
 	if err := c.AddReplicas(shards, nil); err != nil {
 		h.t.Fatal(err)
 	}
@@ -115,6 +121,12 @@ func (h *harness) carry(i int, fx *core.Effects) {
 		}
 	}
 	h.done = append(h.done, fx.Completions...)
+	for _, s := range fx.Sends {
+		if err := s.View.Close(); err != nil {
+			h.t.Fatal(err)
+		}
+		h.sends[i] = append(h.sends[i], s)
+	}
 }
 
 // elect lets the nodes that should lead do so.
@@ -328,12 +340,7 @@ func TestOverwrittenProposalsAreNotApplied(t *testing.T) {
 		t.Fatal("the others elected nobody")
 	}
 	h.done = nil
-	for range 60 { // everybody talks again
-		for _, c := range h.cores {
-			c.Tick()
-		}
-		h.settle()
-	}
+	h.everybodyTalks()
 	h.elect()
 	if len(h.done) != 1 || h.done[0].Request != lost || h.done[0].Err == nil || h.done[0].Err.Code != katakv.CodeNotLeader {
 		t.Fatalf("got %+v; want the lost request refused as not applied", h.done)
@@ -343,6 +350,65 @@ func TestOverwrittenProposalsAreNotApplied(t *testing.T) {
 	h.settle()
 	if r := h.take(1)[0].Replies[0]; r.Kind != command.ReplyNil {
 		t.Errorf("the refused increment was applied: %q", r.Bulk)
+	}
+}
+
+// A leader that is deposed and leads again knows from before that a snapshot is on its way to a follower, though Raft does not.
+func TestOneSnapshotAtATimeForEachFollower(t *testing.T) {
+	h := newHarness(t, 3, 1, func(cfg *core.Config) { cfg.WindowBytes = 1 })
+	h.elect()
+	leader := h.leader(1)
+	other, behind := (leader+1)%3, (leader+2)%3
+	for range 30 {
+		h.cores[leader].Submit(h.request(1, command.KindIncrBy))
+		h.talk(leader, other)
+	}
+	h.done = nil
+	h.everybodyTalks()
+	if len(h.sends[leader]) != 1 {
+		t.Fatalf("got %d snapshots; want one, for who has missed more than the window holds", len(h.sends[leader]))
+	}
+	for range 60 {
+		h.cores[other].Tick()
+		h.cores[behind].Tick()
+		h.talk(other, behind)
+	}
+	h.everybodyTalks()
+	h.elect()
+	h.everybodyTalks()
+	if len(h.sends[leader]) != 1 {
+		t.Errorf("got %d snapshots of one leader at a time; want one", len(h.sends[leader]))
+	}
+	to := katakv.ReplicaID(h.sends[leader][0].Message.GetTo())
+	h.cores[leader].SnapshotSent(1, to, false)
+	h.everybodyTalks()
+	if len(h.sends[leader]) != 2 {
+		t.Errorf("got %d snapshots; want another once the first is known to have failed", len(h.sends[leader]))
+	}
+}
+
+// talk lets some cores move until nothing among them does any more. What they send to others is lost.
+func (h *harness) talk(among ...int) {
+	h.t.Helper()
+	for idle := false; !idle; {
+		idle = true
+		for _, i := range among {
+			if h.cores[i].HasWork() {
+				idle = false
+				h.carryAmong(i, among, h.pass(i))
+			}
+		}
+	}
+}
+
+// everybodyTalks lets time pass without faults.
+func (h *harness) everybodyTalks() {
+	h.t.Helper()
+	for range 60 {
+		for _, c := range h.cores {
+			c.Tick()
+		}
+		h.settle()
 	}
 }
 

@@ -159,22 +159,48 @@ func dial(n *faultnet.Network, from, to int, within time.Duration) (conn net.Con
 	return conn, n.In(from, connect)
 }
 
-// dialHere connects from the network namespace of this thread.
+// dialHere connects from the network namespace of this thread. It does not block in connect, which a signal would interrupt.
 func dialHere(addr netip.Addr, within time.Duration) (net.Conn, error) {
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "socket")
 	defer f.Close()
-	timeout := syscall.NsecToTimeval(int64(within))
-	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &timeout); err != nil {
+	err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: addr.As4()})
+	if err != nil && err != syscall.EINPROGRESS {
 		return nil, err
 	}
-	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: addr.As4()}); err != nil {
+	if err := awaitConnected(f, within); err != nil {
 		return nil, err
 	}
 	return net.FileConn(f)
+}
+
+// awaitConnected waits until a socket has been connected, or could not be.
+func awaitConnected(f *os.File, within time.Duration) error {
+	if err := f.SetWriteDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) (done bool) {
+		if _, err := syscall.Getpeername(int(fd)); err == nil {
+			return true
+		}
+		code, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+		switch {
+		case err != nil:
+			failed = err
+		case code != 0:
+			failed = syscall.Errno(code)
+		}
+		return failed != nil // otherwise it is still being connected
+	})
+	return errors.Join(err, failed)
 }
 
 // say sends a line over a connection and waits for its echo.

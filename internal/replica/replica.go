@@ -517,8 +517,5 @@ func (r *Replica) Close(out *Output) {
 		r.arriving.Abort()
 		r.arriving = nil
 	}
-	if r.view != nil {
-		_ = r.view.Close() // a view of memory: nothing is lost
-		r.view = nil
-	}
+	r.closeView()
 }

@@ -35,14 +35,24 @@ func (r *Replica) takeSnapshot() (*raftpb.Snapshot, error) {
 // handleSend passes a MsgSnap on together with its view.
 func (r *Replica) handleSend(m *raftpb.Message, out *Output) {
 	to := katakv.ReplicaID(m.GetTo())
-	if r.view == nil {
-		// Raft repeats a snapshot it was restored from itself; there is no view of that. Try again later.
+	if _, busy := r.sending[to]; busy || r.view == nil {
+		// Who leads anew does not know of a stream from before. And Raft repeats a snapshot that it was restored from
+		// itself; there is no view of that. Try again later.
+		r.closeView()
 		r.raft.ReportSnapshot(uint64(to), raft.SnapshotFailure)
 		return
 	}
 	r.sending[to] = katakv.Index(m.GetSnapshot().GetMetadata().GetIndex())
 	out.Sends = append(out.Sends, SnapshotSend{Shard: r.shard, Message: m, View: r.view})
 	r.view = nil
+}
+
+// closeView gives up what was taken for a snapshot that is not to be sent.
+func (r *Replica) closeView() {
+	if r.view != nil {
+		_ = r.view.Close() // a view of memory: nothing is lost
+		r.view = nil
+	}
 }
 
 // SnapshotSent reports how a stream to a follower ended.

@@ -98,28 +98,43 @@ func (cs *Clients) ReadEverywhere(patience time.Duration) (check.History, error)
 	return all, nil
 }
 
-// readThrough reads every key through one node, again until all are answered.
+// readThrough reads every key through one node.
 func (cs *Clients) readThrough(n *Node, done func(check.History)) {
-	c, read := cs.cluster, katakv.Consistency{Level: katakv.LevelEventual}
-	ops := make([]check.Operation, len(cs.touched))
+	ops := make(check.History, len(cs.touched))
 	for i, key := range cs.touched {
-		ops[i] = check.Operation{Client: int(n.id), Kind: check.Get, Keys: []string{key}, Call: c.queue.now, Asked: read}
+		ops[i] = check.Operation{
+			Client: int(n.id), Kind: check.Get, Keys: []string{key}, Call: cs.cluster.queue.now,
+			Asked: katakv.Consistency{Level: katakv.LevelEventual},
+		}
 	}
-	if len(ops) == 0 {
-		done(nil)
+	cs.readRest(n, ops, nil, done)
+}
+
+// readRest reads what is left, and again what is refused: a link may lose the forward of any shard.
+func (cs *Clients) readRest(n *Node, left, read check.History, done func(check.History)) {
+	if len(left) == 0 {
+		done(read)
 		return
 	}
-	b := batchOf(ops)
-	b.Read = read
+	c := cs.cluster
+	b := batchOf(left)
+	b.Read = left[0].Asked
 	n.submit(len(cs.all)+int(n.id), b, func(calls []router.Call) {
+		var refused check.History
 		for i := range calls {
+			op := left[i]
 			if calls[i].Reply.Kind == command.ReplyError {
-				c.after(readRetry, kindProbe, uint64(n.id), func() { cs.readThrough(n, done) })
-				return
+				refused = append(refused, op)
+				continue
 			}
-			ops[i].Return, ops[i].Outcome, ops[i].Served = c.queue.now, katakv.OutcomeApplied, calls[i].Served
-			ops[i].Reply = records{}.reply(&ops[i], &calls[i].Reply)
+			op.Return, op.Outcome, op.Served = c.queue.now, katakv.OutcomeApplied, calls[i].Served
+			op.Reply = records{}.reply(&op, &calls[i].Reply)
+			read = append(read, op)
 		}
-		done(ops)
+		if len(refused) == 0 {
+			done(read)
+			return
+		}
+		c.after(readRetry, kindProbe, uint64(n.id), func() { cs.readRest(n, refused, read, done) })
 	})
 }
