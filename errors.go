@@ -40,6 +40,8 @@ const (
 	// CodeNoRoom is internal to a node: a read was not done because the replies before it are large. It has no
 	// effect and is done again.
 	CodeNoRoom
+	// CodeReused is a request id that was used for another command. Not applied.
+	CodeReused
 	codeCount
 )
 
@@ -74,6 +76,7 @@ var codes = [codeCount]struct {
 	CodeReadOnly:    {"read-only", "MISCONF", 507},
 	CodeAuth:        {"auth", "NOAUTH", 401},
 	CodeNoRoom:      {"no-room", "TRYAGAIN", 503},
+	CodeReused:      {"reused", "ERR", 422},
 }
 
 // String returns the code's name, such as "too-large".

@@ -83,7 +83,8 @@ func testMap(t *testing.T) *placement.Map {
 // fakeData is the data of a node that has none.
 type fakeData struct{ admin.Backend }
 
-func (fakeData) Execute(_ context.Context, _ router.Mode, calls []router.Call) {
+func (fakeData) Run(_ context.Context, batch router.Batch) {
+	calls := batch.Calls
 	for i := range calls {
 		calls[i].Reply = command.ErrorReply(katakv.Errorf(katakv.CodeClusterDown, "no data here"))
 	}

@@ -13,14 +13,15 @@ import (
 
 // newHandler routes requests.
 func newHandler(backend Backend, kv http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	for path, serve := range readingRoutes(backend) {
+	mux, requests := http.NewServeMux(), newRequests()
+	for path, serve := range readingRoutes(backend, requests) {
 		mux.HandleFunc(path, reading(serve))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "not-found", "there is nothing at "+r.URL.Path)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	route := func(r *http.Request) string { return routeOf(mux, r) }
+	return requests.watch(route, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if httpapi.Owns(r) { // before mux, which would clean the path
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			kv.ServeHTTP(w, r)
@@ -29,20 +30,20 @@ func newHandler(backend Backend, kv http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // Routes are the methods and paths that this package serves, in the words of OpenAPI. HEAD is answered wherever GET is.
 func Routes() []string {
 	var routes []string
-	for path := range readingRoutes(nil) {
+	for path := range readingRoutes(nil, newRequests()) {
 		routes = append(routes, http.MethodGet+" "+path)
 	}
 	return routes
 }
 
 // readingRoutes are the paths that a GET reads, but for those of httpapi.
-func readingRoutes(backend Backend) map[string]http.HandlerFunc {
+func readingRoutes(backend Backend, requests *requests) map[string]http.HandlerFunc {
 	h := &handler{backend: backend}
 	return map[string]http.HandlerFunc{
 		"/healthz":      h.health,
@@ -52,7 +53,7 @@ func readingRoutes(backend Backend) map[string]http.HandlerFunc {
 		"/v1/cluster":   h.cluster,
 		"/v1/replicas":  h.replicas,
 		"/v1/checksums": h.checksums,
-		"/metrics":      newMetricsHandler(backend).ServeHTTP,
+		"/metrics":      newMetricsHandler(backend, requests).ServeHTTP,
 	}
 }
 

@@ -15,12 +15,13 @@ import (
 const maxScrapes = 4
 
 // newMetricsHandler serves a registry of its own, so that two servers in one process do not meet.
-func newMetricsHandler(backend Backend) http.Handler {
+func newMetricsHandler(backend Backend, requests *requests) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{backend: backend},
+		requests.count, requests.seconds,
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: maxScrapes,

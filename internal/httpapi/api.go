@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -9,8 +8,6 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/clock"
-	"github.com/katakv/katakv/internal/command"
-	"github.com/katakv/katakv/internal/router"
 )
 
 // Path is where the API lives: the listing is there, and keys are below it.
@@ -35,12 +32,12 @@ func Routes() []string {
 // keyMethods are the methods of a key.
 var keyMethods = []struct {
 	name  string
-	serve func(*API, http.ResponseWriter, *http.Request, []byte) *Problem
+	serve func(*exchange, []byte) *Problem
 }{
-	{http.MethodGet, (*API).get},
-	{http.MethodHead, (*API).get},
-	{http.MethodPut, (*API).put},
-	{http.MethodDelete, (*API).delete},
+	{http.MethodGet, (*exchange).get},
+	{http.MethodHead, (*exchange).get},
+	{http.MethodPut, (*exchange).put},
+	{http.MethodDelete, (*exchange).delete},
 }
 
 // API serves the key-value routes. Make it with New, and end it with Stop before the node.
@@ -138,7 +135,11 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) *Problem {
 		if r.Method != http.MethodGet {
 			return wrongMethod(w, http.MethodGet)
 		}
-		return a.list(w, r)
+		x, problem := a.begin(w, r)
+		if problem != nil {
+			return problem
+		}
+		return x.list()
 	}
 	for _, m := range keyMethods {
 		if m.name != r.Method {
@@ -148,20 +149,11 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) *Problem {
 		if err != nil {
 			return refuse(err)
 		}
-		return m.serve(a, w, r, key)
+		x, problem := a.begin(w, r)
+		if problem != nil {
+			return problem
+		}
+		return m.serve(x, key)
 	}
 	return wrongMethod(w, "GET, HEAD, PUT, DELETE")
-}
-
-// execute runs one operation for a request.
-func (a *API) execute(ctx context.Context, op command.Operation) *command.Reply {
-	select {
-	case <-a.stopped:
-		reply := command.ErrorReply(errStopping)
-		return &reply
-	default:
-	}
-	calls := []router.Call{{Operation: op}}
-	a.config.Backend.Execute(ctx, router.Forward, calls)
-	return &calls[0].Reply
 }

@@ -44,6 +44,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int, held *
 			return value, nil
 		}
 		if err != nil {
+			w.Header().Set("Connection", "close") // what is left of the body is not read
 			return nil, bodyFailed(err, limit)
 		}
 	}

@@ -43,10 +43,10 @@ const (
 
 // Backend is what the API needs of a node. All methods may be called from any goroutine.
 type Backend interface {
-	// Execute runs the calls and fills their replies; errors are replies. It blocks until every call has one; ctx
-	// may cut that short only before anything is done. Slices of operations must not change afterwards either; those
-	// of replies belong to the caller.
-	Execute(ctx context.Context, mode router.Mode, calls []router.Call)
+	// Run runs the batch's calls, at its level and for its session, and fills their replies; errors are replies. It
+	// blocks until every call has one; ctx may cut that short only before anything is done. Slices of operations must
+	// not change afterwards either; those of replies belong to the caller.
+	Run(ctx context.Context, batch router.Batch)
 
 	// Topology returns the node's present view of the cluster, never nil.
 	Topology() *router.Topology

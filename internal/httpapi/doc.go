@@ -8,6 +8,10 @@
 // If-Match and If-None-Match make a write conditional on the revision of the record. The shard's state machine
 // compares and writes in one step, so that is compare-and-set.
 //
+// Kata-Consistency says how fresh a read must be, Kata-Session carries what a client has written and seen from answer to
+// request, and answers tell who made them, at what level, and how old they are at most. With an Idempotency-Key a write
+// may be retried.
+//
 // An [API] is an http.Handler for everything that [Owns] says; admin serves it on the node's HTTP port. The format
 // of requests and answers is described in admin's openapi.json and in docs/api.md.
 //

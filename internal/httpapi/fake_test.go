@@ -32,6 +32,7 @@ type fakeNode struct {
 	machines []*kv.Machine
 	// before, if set, may answer an operation in the node's place.
 	before func(op *command.Operation) *command.Reply
+	read   katakv.Consistency // of the last batch
 }
 
 const (
@@ -75,10 +76,12 @@ func newFakeNode(t *testing.T) *fakeNode {
 
 func (n *fakeNode) Topology() *router.Topology { return n.topology }
 
-func (n *fakeNode) Execute(_ context.Context, mode router.Mode, calls []router.Call) {
+func (n *fakeNode) Run(_ context.Context, batch router.Batch) {
+	calls := batch.Calls
+	n.noteRead(batch.Read)
 	for i := range calls {
 		op := &calls[i].Operation
-		if mode != router.Forward {
+		if batch.Mode != router.Forward {
 			calls[i].Reply = command.ErrorReply(katakv.Errorf(katakv.CodeInternal, "HTTP never redirects"))
 			continue
 		}
@@ -88,8 +91,43 @@ func (n *fakeNode) Execute(_ context.Context, mode router.Mode, calls []router.C
 				continue
 			}
 		}
+		if op.Once != nil {
+			op.Once.Retention = katakv.DefaultRequestRetention
+		}
 		calls[i].Reply = n.execute(op)
+		calls[i].Served = n.served(op, batch.Read)
+		batch.Session.See(calls[i].Served)
 	}
+}
+
+func (n *fakeNode) noteRead(read katakv.Consistency) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.read = read
+}
+
+// lastRead is what the last batch asked for.
+func (n *fakeNode) lastRead() katakv.Consistency {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.read
+}
+
+// served tells of node 2 that it answered as was asked, and some microseconds late.
+func (n *fakeNode) served(op *command.Operation, read katakv.Consistency) katakv.Served {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := n.machine(op)
+	s := katakv.Served{Shard: m.Shard(), Index: m.Meta().Applied, Node: 2, Level: read.Level}
+	switch {
+	case op.Kind.Writes():
+		s.Level = katakv.LevelStrong
+	case read.Level == katakv.LevelBounded:
+		s.Age = 1001 * time.Microsecond
+	case read.Level != katakv.LevelStrong:
+		s.Age = katakv.UnknownAge
+	}
+	return s
 }
 
 func (n *fakeNode) execute(op *command.Operation) command.Reply {
@@ -98,17 +136,7 @@ func (n *fakeNode) execute(op *command.Operation) command.Reply {
 	if err := op.Check(); err != nil {
 		return command.ErrorReply(katakv.Errorf(katakv.CodeInternal, "%v", err))
 	}
-	at := katakv.Slot(op.Delta)
-	if len(op.Keys) > 0 {
-		at = slot.Of(op.Keys[0])
-	}
-	shard, _ := n.topology.ShardAt(at)
-	var m *kv.Machine
-	for _, m = range n.machines {
-		if m.Shard() == shard.ID {
-			break
-		}
-	}
+	m := n.machine(op)
 	if !op.Kind.Writes() {
 		return m.Read(n.engine, op)
 	}
@@ -120,6 +148,21 @@ func (n *fakeNode) execute(op *command.Operation) command.Reply {
 		return command.ErrorReply(katakv.Errorf(katakv.CodeInternal, "%v", err))
 	}
 	return replies[0]
+}
+
+// machine returns that of the shard which an operation is for.
+func (n *fakeNode) machine(op *command.Operation) *kv.Machine {
+	at := katakv.Slot(op.Delta)
+	if len(op.Keys) > 0 {
+		at = slot.Of(op.Keys[0])
+	}
+	shard, _ := n.topology.ShardAt(at)
+	for _, m := range n.machines {
+		if m.Shard() == shard.ID {
+			return m
+		}
+	}
+	panic("no machine of a shard of the map")
 }
 
 // door is an API behind a real HTTP server, as admin serves it.

@@ -10,8 +10,9 @@ import (
 )
 
 // get answers GET and HEAD of a key.
-func (a *API) get(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
-	reply := a.execute(r.Context(), command.Operation{Kind: command.KindGetRecord, Keys: [][]byte{key}})
+func (x *exchange) get(key []byte) *Problem {
+	w, r := x.w, x.r
+	reply := x.answer(command.Operation{Kind: command.KindGetRecord, Keys: [][]byte{key}})
 	if reply.Kind == command.ReplyError {
 		return refuse(reply.Err)
 	}
@@ -33,7 +34,7 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	held := share{memory: &a.memory}
+	held := share{memory: &x.api.memory}
 	defer held.shrink(0)
 	if len(record.Value) > pieceBytes && !held.grow(r.Context(), len(record.Value)) {
 		return refuse(errNoMemory)
@@ -42,7 +43,7 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
 	h.Set("Content-Length", strconv.Itoa(len(record.Value)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = connectionWriter{w, a}.Write(record.Value) // a client that left is its own concern
+		_, _ = connectionWriter{w, x.api}.Write(record.Value) // a client that left is its own concern
 	}
 	return nil
 }
@@ -59,32 +60,28 @@ func conditionFailed(revision katakv.Revision) *Problem {
 }
 
 // put answers PUT of a key.
-func (a *API) put(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
+func (x *exchange) put(key []byte) *Problem {
 	op := command.Operation{Kind: command.KindSetIf, Keys: [][]byte{key}}
-	if err := setCondition(&op, r.Header); err != nil {
-		return refuse(err)
+	if problem := x.prepare(&op); problem != nil {
+		return problem
 	}
 	for _, name := range []string{"Content-Encoding", "Content-Range"} {
-		if r.Header.Get(name) != "" {
+		if x.r.Header.Get(name) != "" {
 			return refuse(katakv.Errorf(katakv.CodeUnsupported, "%s is not kept with a value: send the whole value as it is", name))
 		}
 	}
-	topology := a.config.Backend.Topology()
-	if topology.Map == nil {
-		return refuse(katakv.Errorf(katakv.CodeLoading, "this node is not part of a cluster yet: run katakv cluster create"))
-	}
 	limit := command.DefaultLimits().MaxValueBytes
-	if set := topology.Map.Settings.MaxValueBytes; set > 0 {
+	if set := x.topology.Map.Settings.MaxValueBytes; set > 0 {
 		limit = set
 	}
-	held := share{memory: &a.memory}
+	held := share{memory: &x.api.memory}
 	defer held.shrink(0)
-	value, problem := a.readBody(w, r, limit, &held)
+	value, problem := x.api.readBody(x.w, x.r, limit, &held)
 	if problem != nil {
 		return problem
 	}
 	op.Values = [][]byte{value}
-	change, problem := a.write(r, op)
+	change, problem := x.write(op)
 	if problem != nil {
 		return problem
 	}
@@ -97,23 +94,23 @@ func (a *API) put(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
 	if err != nil {
 		return writeFailed(katakv.Errorf(katakv.CodeInternal, "%v", err))
 	}
-	w.Header().Set("ETag", quote(change.Revision.String()))
-	writeJSON(w, http.StatusOK, data)
+	x.w.Header().Set("ETag", quote(change.Revision.String()))
+	writeJSON(x.w, http.StatusOK, data)
 	return nil
 }
 
 // delete answers DELETE of a key.
-func (a *API) delete(w http.ResponseWriter, r *http.Request, key []byte) *Problem {
+func (x *exchange) delete(key []byte) *Problem {
 	op := command.Operation{Kind: command.KindDelIf, Keys: [][]byte{key}}
-	if err := setCondition(&op, r.Header); err != nil {
-		return refuse(err)
+	if problem := x.prepare(&op); problem != nil {
+		return problem
 	}
-	change, problem := a.write(r, op)
+	change, problem := x.write(op)
 	switch {
 	case problem != nil:
 		return problem
 	case change.Applied:
-		w.WriteHeader(http.StatusNoContent)
+		x.w.WriteHeader(http.StatusNoContent)
 		return nil
 	case op.Flags == 0:
 		return absent()
@@ -122,8 +119,19 @@ func (a *API) delete(w http.ResponseWriter, r *http.Request, key []byte) *Proble
 	}
 }
 
-func (a *API) write(r *http.Request, op command.Operation) (command.Change, *Problem) {
-	reply := a.execute(r.Context(), op)
+// prepare gives a write what its headers say of it.
+func (x *exchange) prepare(op *command.Operation) *Problem {
+	if err := setCondition(op, x.r.Header); err != nil {
+		return refuse(err)
+	}
+	if err := setRequestID(op, x.r.Header); err != nil {
+		return refuse(err)
+	}
+	return nil
+}
+
+func (x *exchange) write(op command.Operation) (command.Change, *Problem) {
+	reply := x.answer(op)
 	if reply.Kind == command.ReplyError {
 		return command.Change{}, writeFailed(reply.Err)
 	}

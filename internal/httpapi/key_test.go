@@ -181,7 +181,7 @@ func TestKeysAreBytes(t *testing.T) {
 	d.ask("PUT", "/v1/kv/", "x").want(t, "no key", 400, "empty")
 	d.ask("GET", "/v1/kv/", "").want(t, "no key", 400, "empty")
 	d.ask("GET", "/v1/kv/"+long+"k", "").want(t, "long key", 413, "65537 bytes")
-	d.ask("PUT", "/v1/kv/k?ttl=10", "x").want(t, "parameters", 400, "no parameters")
+	d.ask("PUT", "/v1/kv/k?ttl=10", "x").want(t, "parameters", 400, "no parameter but")
 	for _, method := range []string{"POST", "PATCH", "OPTIONS"} {
 		a := d.ask(method, "/v1/kv/k", "x")
 		a.want(t, method, 405, "method")

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 
@@ -14,14 +13,16 @@ import (
 
 // scan is a listing under way.
 type scan struct {
-	api  *API
-	ask  *listing
-	page command.Page // what was read last; its Next and Start are where to go on
-	last katakv.Slot  // the last slot that may hold something
-	left uint64       // records still wanted
+	exchange *exchange
+	ask      *listing
+	page     command.Page // what was read last; its Next and Start are where to go on
+	last     katakv.Slot  // the last slot that may hold something
+	left     uint64       // records still wanted
 	// behind is the last key that was listed, or the one that the listing began behind; nil for none.
 	behind []byte
 	held   share
+	// freshness is that of all pages so far.
+	freshness freshness
 }
 
 // lastLine ends every listing that was not cut off.
@@ -30,25 +31,32 @@ type lastLine struct {
 	End bool `json:"end"`
 	// Next is the path and query of the listing that goes on where this one stopped.
 	Next string `json:"next,omitempty"`
+	// Level is what each page keeps to, unless none was read.
+	Level string `json:"level,omitempty"`
+	// AgeMs bounds how old each page was when it was read. It is left out where nothing is known of one.
+	AgeMs *int64 `json:"ageMs,omitempty"`
+	// Session is the session's token, all pages included.
+	Session string `json:"session,omitempty"`
 	// Error is why it stopped, unless the limit was reached.
 	Error *Problem `json:"error,omitempty"`
 }
 
 // list answers a listing. The status is sent once the first page was read; a later failure ends the lines.
-func (a *API) list(w http.ResponseWriter, r *http.Request) *Problem {
-	ask, err := listingOf(r.URL.RawQuery)
+func (x *exchange) list() *Problem {
+	w := x.w
+	ask, err := listingOf(x.r.URL.RawQuery)
 	if err != nil {
 		return refuse(err)
 	}
-	s := newScan(a, ask)
+	s := newScan(x, ask)
 	defer s.held.shrink(0)
-	if problem := s.read(r.Context()); problem != nil {
+	if problem := s.read(); problem != nil {
 		return problem
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
-	out := bufio.NewWriterSize(connectionWriter{w, a}, lineBufferBytes)
+	out := bufio.NewWriterSize(connectionWriter{w, x.api}, lineBufferBytes)
 	var problem *Problem
 	for {
 		s.write(out)
@@ -59,15 +67,15 @@ func (a *API) list(w http.ResponseWriter, r *http.Request) *Problem {
 		if out.Flush() != nil || http.NewResponseController(w).Flush() != nil {
 			return nil // a client that left is its own concern
 		}
-		problem = s.read(r.Context())
+		problem = s.read()
 	}
 	s.finish(out, problem)
 	_ = out.Flush()
 	return nil
 }
 
-func newScan(a *API, ask *listing) *scan {
-	s := &scan{api: a, ask: ask, last: katakv.SlotCount - 1, left: ask.limit, held: share{memory: &a.memory}}
+func newScan(x *exchange, ask *listing) *scan {
+	s := &scan{exchange: x, ask: ask, last: katakv.SlotCount - 1, left: ask.limit, held: share{memory: &x.api.memory}}
 	if s.left == 0 {
 		s.left-- // more than there can be
 	}
@@ -87,14 +95,15 @@ func newScan(a *API, ask *listing) *scan {
 func (s *scan) ended() bool { return s.page.Next > int(s.last) }
 
 // read reads the next page, unless there is none.
-func (s *scan) read(ctx context.Context) *Problem {
+func (s *scan) read() *Problem {
 	s.page.Records = nil
 	s.held.shrink(0)
 	if s.ended() {
 		return nil
 	}
 	ask := command.Scan{Slot: katakv.Slot(s.page.Next), Start: s.page.Start, Prefix: s.ask.prefix}
-	reply := s.api.execute(ctx, ask.Operation())
+	call := s.exchange.execute(ask.Operation())
+	reply := &call.Reply
 	if reply.Kind == command.ReplyError {
 		return refuse(reply.Err)
 	}
@@ -109,10 +118,11 @@ func (s *scan) read(ctx context.Context) *Problem {
 	for i := range page.Records {
 		size += len(page.Records[i].Key) + len(page.Records[i].Value)
 	}
-	if size > pieceBytes && !s.held.grow(ctx, size) {
+	if size > pieceBytes && !s.held.grow(s.exchange.r.Context(), size) {
 		return refuse(errNoMemory)
 	}
 	s.page = page
+	s.freshness.add(&call.Served)
 	return nil
 }
 
@@ -130,7 +140,8 @@ func (s *scan) write(out *bufio.Writer) {
 }
 
 func (s *scan) finish(out *bufio.Writer, problem *Problem) {
-	line := lastLine{End: problem == nil && s.ended(), Error: problem}
+	line := lastLine{End: problem == nil && s.ended(), Error: problem, Session: s.exchange.token()}
+	s.freshness.tell(&line)
 	if !line.End {
 		line.Next = s.ask.after(s.behind)
 	}

@@ -26,6 +26,9 @@ type line struct {
 	Revision    string
 	End         *bool
 	Next        string
+	Level       string
+	AgeMs       *int64
+	Session     string
 	Error       *httpapi.Problem
 }
 

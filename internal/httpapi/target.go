@@ -11,9 +11,9 @@ import (
 // keyOf returns the key that a path below Path names: everything behind the slash, percent-decoded. A slash in a key
 // may be escaped or not.
 func keyOf(u *url.URL) ([]byte, *katakv.Error) {
-	if u.RawQuery != "" {
+	if values, err := url.ParseQuery(u.RawQuery); err != nil || len(values) > 1 || u.RawQuery != "" && values[paramConsistency] == nil {
 		return nil, katakv.Errorf(katakv.CodeInvalid,
-			"a key takes no parameters: a ? that belongs to the key is written %%3F")
+			"a key takes no parameter but %q: a ? that belongs to the key is written %%3F", paramConsistency)
 	}
 	key, err := url.PathUnescape(strings.TrimPrefix(u.EscapedPath(), Path+"/"))
 	switch {
@@ -35,6 +35,8 @@ type listing struct {
 	started bool
 	// limit is how many records are wanted, zero for all.
 	limit uint64
+	// consistency is the level of the parameters, empty without; next repeats it. consistencyOf reads it.
+	consistency string
 }
 
 // listingOf reads the parameters of a listing.
@@ -58,8 +60,10 @@ func listingOf(rawQuery string) (*listing, *katakv.Error) {
 			if l.limit, err = strconv.ParseUint(value, 10, 63); err != nil || l.limit == 0 {
 				return nil, katakv.Errorf(katakv.CodeInvalid, "limit %q is no positive number: leave it out to list everything", value)
 			}
+		case paramConsistency:
+			l.consistency = value
 		default:
-			return nil, katakv.Errorf(katakv.CodeInvalid, "there is no parameter %q: use prefix, start and limit", name)
+			return nil, katakv.Errorf(katakv.CodeInvalid, "there is no parameter %q: use prefix, start, limit and consistency", name)
 		}
 		if len(value) > katakv.MaxKeyBytes {
 			return nil, katakv.Errorf(katakv.CodeTooLarge, "%s of %d bytes is over the limit of keys, %d bytes", name, len(value), katakv.MaxKeyBytes)
@@ -79,6 +83,9 @@ func (l *listing) after(key []byte) string {
 	}
 	if l.limit > 0 {
 		values.Set("limit", strconv.FormatUint(l.limit, 10))
+	}
+	if l.consistency != "" {
+		values.Set(paramConsistency, l.consistency)
 	}
 	return strings.TrimSuffix(Path+"?"+values.Encode(), "?")
 }

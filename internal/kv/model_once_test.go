@@ -49,7 +49,7 @@ func (m *modelRequests) execute(state model, op *command.Operation) string {
 	asked := fmt.Sprintf("%d %d %d %q %q", op.Kind, op.Flags, op.Delta, op.Keys, op.Values)
 	if r, ok := m.known[key]; ok && m.clock < r.until {
 		if r.asked != asked {
-			return "error invalid: this request id was used for another command: nothing was changed; choose a new id for each command"
+			return "error reused: this request id was used for another command: nothing was changed; choose a new id for each command"
 		}
 		return r.reply
 	}

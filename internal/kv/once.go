@@ -25,7 +25,7 @@ const (
 )
 
 var (
-	errOtherRequest = &katakv.Error{Code: katakv.CodeInvalid, Message: "this request id was used for another command: " +
+	errOtherRequest = &katakv.Error{Code: katakv.CodeReused, Message: "this request id was used for another command: " +
 		"nothing was changed; choose a new id for each command"}
 	errManySlots = &katakv.Error{
 		Code: katakv.CodeInvalid, Message: "the keys of one request lie in different slots: give them one hash tag",

@@ -21,7 +21,7 @@ const (
 )
 
 func TestOnce(t *testing.T) {
-	const other = "error invalid: this request id was used for another command: nothing was changed; choose a new id for each command; "
+	const other = "error reused: this request id was used for another command: nothing was changed; choose a new id for each command; "
 	e := engine.NewMemory()
 	m, w := makeReplica(t, e, 1, every()), kv.NewWriter(e)
 	tag := func(op *command.Operation, id string) *command.Operation { return once(id, time.Minute, op) }

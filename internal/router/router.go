@@ -311,7 +311,7 @@ func (r *Router) expire() {
 		}
 		if g.state == waiting && !g.doubtful || !g.writes {
 			r.fail(g, katakv.Errorf(katakv.CodeClusterDown,
-				"%v has no leader that can reach a majority; nothing was changed: try again later", g.request.Shard))
+				"%v has no leader that can reach a majority, or none that this node can reach; nothing was changed: try again later, or ask another node", g.request.Shard))
 			continue
 		}
 		r.fail(g, katakv.Errorf(katakv.CodeUnknown,

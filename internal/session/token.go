@@ -78,7 +78,7 @@ func Parse(token []byte, cluster katakv.ClusterID) (*Session, *katakv.Error) {
 }
 
 func refuse(format string, args ...any) *katakv.Error {
-	return katakv.Errorf(katakv.CodeInvalid, "the session token %s: take a new one with KATA SESSION", fmt.Sprintf(format, args...))
+	return katakv.Errorf(katakv.CodeInvalid, "the session token %s: take a new one with KATA SESSION, or over HTTP from the answer to a request without one", fmt.Sprintf(format, args...))
 }
 
 // parseBody reads what stands between head and checksum.
