@@ -9,8 +9,16 @@ import (
 func TestRequestsAreCounted(t *testing.T) {
 	address := serve(t, &fakeBackend{clusterMap: testMap(t)})
 	for _, r := range []struct{ method, target string }{
-		{"GET", "/v1/kv/a"}, {"GET", "/v1/kv/a/b"}, {"GET", "/v1/kv//..%2F"}, {"PUT", "/v1/kv/a"},
-		{"GET", "/v1/kv?limit=x"}, {"BREW", "/v1/kv/a"}, {"GET", "/healthz"}, {"HEAD", "/healthz"}, {"GET", "/one"}, {"GET", "/two"},
+		{"GET", "/v1/kv/a"},
+		{"GET", "/v1/kv/a/b"},
+		{"GET", "/v1/kv//..%2F"},
+		{"PUT", "/v1/kv/a"},
+		{"GET", "/v1/kv?limit=x"},
+		{"BREW", "/v1/kv/a"},
+		{"GET", "/healthz"},
+		{"HEAD", "/healthz"},
+		{"GET", "/one"},
+		{"GET", "/two"},
 	} {
 		statusOf(t, r.method, address, r.target)
 	}

@@ -16,5 +16,17 @@ func issue4() []Requirement {
 				{Figure: "no writes when the leading node is restarted, max", Max: 100, Unit: "ms"},
 			},
 		},
+		{
+			ID: "4.stale",
+			Text: "A replica is cut off from its leader, who goes on: it shows old values only at eventual, within a bound, and to " +
+				"sessions that have seen nothing, and says how old they are; strong reads, and sessions with a token, are answered " +
+				"right or refused; healed, it converges",
+			Checks: tests("test/e2e", "TestStaleReplica"),
+			Bounds: []Bound{
+				{Figure: "old answers at strong, at session with a token, or beyond a bound", Max: 0},
+				{Figure: "old answers that claimed to be younger", Max: 0},
+				{Figure: "leaders that the cut replica deposed", Max: 0},
+			},
+		},
 	}
 }

@@ -28,6 +28,7 @@ import (
 type httpAnswer struct {
 	status int
 	tag    string // the ETag
+	header http.Header
 	body   []byte
 }
 
@@ -62,7 +63,7 @@ func httpDo(method, address, target string, body []byte, headers ...string) (htt
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
-	return httpAnswer{status: response.StatusCode, tag: response.Header.Get("ETag"), body: data}, err
+	return httpAnswer{status: response.StatusCode, tag: response.Header.Get("ETag"), header: response.Header, body: data}, err
 }
 
 // ask is httpDo of what must be answered with status.
