@@ -40,7 +40,9 @@ const (
 	// and short enough that a shard can remember what it does meanwhile.
 	DefaultRequestRetention = 10 * time.Minute
 
-	// MaxRequestRetention bounds the setting.
+	// MinRequestRetention and MaxRequestRetention bound the setting: below a second hardly a retry comes in time, and
+	// beyond a day a shard would have no room for the requests of the next.
+	MinRequestRetention = time.Second
 	MaxRequestRetention = 24 * time.Hour
 
 	// MaxRememberedReplyBytes bounds the reply that is stored with a request. Only a command that answers a value that

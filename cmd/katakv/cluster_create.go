@@ -35,7 +35,8 @@ func newClusterCreateCommand() *cobra.Command {
 		Long: `Make one cluster of nodes that were started with empty data directories. Give the peer address of every
 node; they are numbered in that order. Repeating the command is harmless, and finishes what was cut off.
 
-The number of shards, of replicas and the largest value hold for the whole cluster.`,
+The number of shards and replicas, the largest value, how fresh reads are and how long requests are remembered hold for
+the whole cluster.`,
 		Example: `  katakv cluster create --peers 10.0.0.1:7100,10.0.0.2:7100,10.0.0.3:7100
   katakv cluster create --peers a:7100,b:7100,c:7100 --shards 96 --yes`,
 		Args: cobra.NoArgs,
@@ -49,6 +50,7 @@ The number of shards, of replicas and the largest value hold for the whole clust
 	flags.StringVar(&f.maxValue, "max-value-bytes", "", "largest value that clients may store, up to 64MiB (default 8MiB)")
 	flags.TextVar(&f.options.Consistency, "consistency", katakv.Consistency{},
 		`what reads ask for that do not say it: strong, "strong replica", session, "bounded AGE" or eventual`)
+	flags.DurationVar(&f.options.RequestRetention, "request-retention", 0, "how long requests with an id are remembered, 1s to 24h (default 10m)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	addJSONFlag(cmd, &f.asJSON)
 	return cmd
@@ -64,6 +66,10 @@ func (f *createFlags) run(cmd *cobra.Command) error {
 	}
 	if f.options.Shards < 0 || f.options.Replicas < 0 {
 		return usagef("shards and replicas are positive numbers")
+	}
+	if kept := f.options.RequestRetention; kept != 0 && (kept < katakv.MinRequestRetention || kept > katakv.MaxRequestRetention ||
+		kept%time.Millisecond != 0) {
+		return usagef("request-retention: %v is not between %v and %v in whole milliseconds", kept, katakv.MinRequestRetention, katakv.MaxRequestRetention)
 	}
 	if !f.yes && !f.asJSON && isTerminal(cmd.InOrStdin()) && !confirm(cmd, len(f.options.Peers)) {
 		return usagef("nothing was done")

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/bootstrap"
@@ -148,6 +149,25 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+// TestSettingsReachTheMap: what was wished is in the map, and wished again it is what there is.
+func TestSettingsReachTheMap(t *testing.T) {
+	f, peers := newFakeNodes(t, 3)
+	options := bootstrap.Options{
+		Peers: peers, Cluster: 7, MaxValueBytes: 1 << 10, RequestRetention: time.Hour,
+		Consistency: katakv.Consistency{Level: katakv.LevelSession},
+	}
+	for range 2 {
+		result, err := f.create(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := placement.Settings{Replicas: 3, MaxValueBytes: 1 << 10, RequestRetention: time.Hour, Consistency: options.Consistency}
+		if got := result.Map.Settings; got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
 // TestCutAnywhere cuts a creation off at each of its requests, before and after its effect, and repeats it.
 func TestCutAnywhere(t *testing.T) {
 	const nodes = 3
@@ -224,6 +244,7 @@ func TestRefusals(t *testing.T) {
 		{"too many replicas", nil, bootstrap.Options{Cluster: 1, Peers: []string{"a", "b"}, Replicas: 3}, `3 replicas need as many nodes`},
 		{"other shards", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Shards: 5}, `with 48 as its shards, not 5`},
 		{"other replicas", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Replicas: 1}, `with 3 as its replicas`},
+		{"other retention", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, RequestRetention: time.Hour}, `with 10m0s as its request-retention, not 1h0m0s`},
 		{"other order", created, bootstrap.Options{Peers: []string{"b", "a", "c"}}, `node at b is n2 .*place 1`},
 		{"fewer", created, bootstrap.Options{Peers: []string{"a", "b"}}, `has 3 nodes, but 2 were named`},
 		{"more", func(f *fakeNodes, peers []string) {

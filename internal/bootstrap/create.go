@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/placement"
@@ -27,6 +28,8 @@ type Options struct {
 	Shards, Replicas, MaxValueBytes int
 	// Consistency is what reads ask for by default, likewise.
 	Consistency katakv.Consistency
+	// RequestRetention is how long requests with an id are remembered, likewise; zero means the default.
+	RequestRetention time.Duration
 }
 
 // Result says what is there now.

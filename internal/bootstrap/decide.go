@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -52,7 +53,10 @@ func Plan(nodes []placement.Node, options Options) (*placement.Map, error) {
 	if options.Cluster == 0 {
 		return nil, errors.New("a new cluster needs an id that is not zero")
 	}
-	settings := placement.Settings{Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency}
+	settings := placement.Settings{
+		Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency,
+		RequestRetention: options.RequestRetention,
+	}
 	if settings.Replicas == 0 {
 		settings.Replicas = min(DefaultReplicas, len(nodes))
 	}
@@ -160,6 +164,11 @@ func checkSettings(m *placement.Map, options Options) error {
 	}
 	if wish, has := options.Consistency, m.Settings.Consistency; wish != (katakv.Consistency{}) && wish != has {
 		return fmt.Errorf("cluster %v was created with %v as its consistency, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
+			m.Cluster, has, wish)
+	}
+	has := cmp.Or(m.Settings.RequestRetention, katakv.DefaultRequestRetention)
+	if wish := options.RequestRetention; wish != 0 && wish != has {
+		return fmt.Errorf("cluster %v was created with %v as its request-retention, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
 			m.Cluster, has, wish)
 	}
 	return nil

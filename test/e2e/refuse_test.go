@@ -25,6 +25,8 @@ func TestBadFlags(t *testing.T) {
 		{"name the nodes: --peers", []string{"cluster", "create"}},
 		{"did you mean create?", []string{"cluster", "crate"}},
 		{"max-value-bytes", []string{"cluster", "create", "--peers", "127.0.0.1:1", "--max-value-bytes", "1GiB"}},
+		{"between 1s and 24h", []string{"cluster", "create", "--peers", "127.0.0.1:1", "--request-retention", "25h"}},
+		{"between 1s and 24h", []string{"cluster", "create", "--peers", "127.0.0.1:1", "--request-retention", "-1s"}},
 		{"arg(s)", []string{"get"}},
 		{"not a whole number", []string{"incr", "k", "much"}},
 	}
