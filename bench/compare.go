@@ -20,6 +20,8 @@ type Options struct {
 	Binary string
 	// Rounds is how often each system is measured with each workload.
 	Rounds int
+	// Workloads are the loads; nil for all that there are.
+	Workloads []Workload
 	// Warmup and Duration are the times of one measurement.
 	Warmup, Duration time.Duration
 	// Dir is where the temporary directory is made; empty for the current one, which is on a disk.
@@ -28,20 +30,29 @@ type Options struct {
 	Progress io.Writer
 }
 
-// Workload is a load that both systems get: 128-byte values, 100,000 keys, writes only.
+// Workload is a load that both systems get: 128-byte values, 100,000 keys, 64 connections, writes or reads only.
 type Workload struct {
-	Name     string `json:"name"`
-	Depth    int    `json:"depth"` // of the pipeline
-	keys     int64
-	conns    int
-	valBytes int
+	Name  string `json:"name"`
+	Depth int    `json:"depth"` // of the pipeline
+	Reads bool   `json:"reads"`
 }
 
-// workloads are those of the bar that issue 2 sets.
-var workloads = []Workload{
-	{Name: "set64", Depth: 1, keys: 100_000, conns: 64, valBytes: 128},
-	{Name: "set64p16", Depth: 16, keys: 100_000, conns: 64, valBytes: 128},
+const (
+	workloadKeys        = 100_000
+	workloadConnections = 64
+	workloadValueBytes  = 128
+
+	// fillDepth is the depth of the pipelines that write all keys before anything is measured.
+	fillDepth = 16
+)
+
+// Writes are the loads of the bar that issue 2 sets.
+func Writes() []Workload {
+	return []Workload{{Name: "set64", Depth: 1}, {Name: "set64p16", Depth: 16}}
 }
+
+// Reads are those of issue 4's: GET at the leaders, which KataKV answers linearizably.
+func Reads() []Workload { return []Workload{{Name: "get64", Depth: 1, Reads: true}} }
 
 // Report is what a comparison measured.
 type Report struct {
@@ -123,12 +134,15 @@ func Compare(ctx context.Context, options Options) (report *Report, err error) {
 // measure runs all rounds. katakv may be nil.
 func measure(ctx context.Context, options Options, redis, katakv *system) (*Report, error) {
 	report := &Report{}
-	for _, workload := range workloads {
+	if options.Workloads == nil {
+		options.Workloads = slices.Concat(Writes(), Reads())
+	}
+	for _, workload := range options.Workloads {
 		report.Workloads = append(report.Workloads, WorkloadReport{Workload: workload})
 	}
 	for _, s := range []*system{redis, katakv} {
 		if s != nil {
-			if err := bench.Fill(ctx, s.config(workloads[1], options, 0)); err != nil {
+			if err := bench.Fill(ctx, s.config(Workload{Depth: fillDepth}, options, 0)); err != nil {
 				return nil, err
 			}
 		}
@@ -156,7 +170,9 @@ func measureRound(
 	steps := []func() error{
 		func() (err error) {
 			config := redis.config(workload, options, n)
-			config.WaitReplicas = 1
+			if !workload.Reads {
+				config.WaitReplicas = 1
+			}
 			round.Redis, err = run(ctx, options, config, "redis", workload)
 			return err
 		},
@@ -183,9 +199,13 @@ func measureRound(
 }
 
 func (s *system) config(workload Workload, options Options, seed uint64) bench.Config {
+	reads := 0
+	if workload.Reads {
+		reads = 100
+	}
 	return bench.Config{
-		Addrs: s.addrs, Cluster: true, Connections: workload.conns, Pipeline: workload.Depth, ValueBytes: workload.valBytes,
-		Keys: workload.keys, Warmup: options.Warmup, Duration: options.Duration, Seed: seed,
+		Addrs: s.addrs, Cluster: true, Connections: workloadConnections, Pipeline: workload.Depth, ValueBytes: workloadValueBytes,
+		Keys: workloadKeys, ReadPercent: reads, Warmup: options.Warmup, Duration: options.Duration, Seed: seed,
 		Proc: os.DirFS("/proc"), ServerPIDs: s.pids,
 	}
 }
@@ -198,10 +218,14 @@ func run(ctx context.Context, options Options, config bench.Config, name string,
 	if len(result.Errors) > 0 || result.Operations == 0 {
 		return nil, fmt.Errorf("%s %s: %d operations, errors: %v", name, workload.Name, result.Operations, result.FirstErrors)
 	}
+	latencies := result.Writes
+	if workload.Reads {
+		latencies = result.Reads
+	}
 	_, _ = fmt.Fprintf(options.Progress,
 		"%-6s %-8s %6.1f us/op %7.0f op/s  p50 %6.2f ms  p99 %6.2f ms  servers %.2f client %.2f other %.2f cores  RSS %d MiB\n",
-		name, workload.Name, result.ServerMicrosPerOperation, result.OperationsPerSecond, result.Writes.P50Micros/1000,
-		result.Writes.P99Micros/1000, result.ServerCores, result.ClientCores, result.OtherCores, result.ServerRSSBytes>>20)
+		name, workload.Name, result.ServerMicrosPerOperation, result.OperationsPerSecond, latencies.P50Micros/1000,
+		latencies.P99Micros/1000, result.ServerCores, result.ClientCores, result.OtherCores, result.ServerRSSBytes>>20)
 	return result, nil
 }
 
@@ -225,6 +249,9 @@ func (r *Report) Figures() []string {
 	var lines []string
 	for _, w := range r.Workloads {
 		add := func(name string, value float64, unit string) {
+			if w.Reads {
+				name += " of GET"
+			}
 			lines = append(lines, figures.Line(fmt.Sprintf("%s depth %d", name, w.Depth), float64(int64(value*1000+0.5))/1000, unit))
 		}
 		add("Redis CPU", w.Redis.Median, "us/op")

@@ -1,11 +1,12 @@
 // Package bench measures KataKV side by side with Redis: the same load on both, on the same disk, in the same
-// minutes. It is run by hand (`go run ./bench/compare`) and by TestSpeedAgainstRedis, whose figures
-// docs/evidence.md shows.
+// minutes. It is run by hand (`go run ./bench/compare`) and by TestSpeedAgainstRedis and
+// TestReadSpeedAgainstRedis, whose figures docs/evidence.md shows.
 //
 // [Compare] starts both systems, loads one after the other in turn, stops them, and returns a [Report]:
 //
 //   - Redis as durable as it gets: three masters with two replicas each, `appendonly yes`, `appendfsync always`,
-//     `save ""`, each write followed by WAIT 1 0 (at pipeline depth 16, one WAIT at the end of each node's part).
+//     `save ""`, each write followed by WAIT 1 0 (at pipeline depth 16, one WAIT at the end of each node's part);
+//     reads wait for nothing.
 //   - KataKV: `katakv up --json`, three processes.
 //
 // Both are loaded by internal/bench over cluster-aware connections. Rounds alternate, because machines drift:

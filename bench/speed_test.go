@@ -14,7 +14,13 @@ import (
 
 // TestSpeedAgainstRedis reports the figures of the bar for processor time per write. It fails when either system
 // refuses an operation; the bar itself is held by internal/figures, over a measurement of full size.
-func TestSpeedAgainstRedis(t *testing.T) {
+func TestSpeedAgainstRedis(t *testing.T) { compareWithRedis(t, Writes()) }
+
+// TestReadSpeedAgainstRedis is the same for reads.
+func TestReadSpeedAgainstRedis(t *testing.T) { compareWithRedis(t, Reads()) }
+
+func compareWithRedis(t *testing.T, workloads []Workload) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("measures for a while")
 	}
@@ -27,7 +33,7 @@ func TestSpeedAgainstRedis(t *testing.T) {
 	}
 	options := Options{
 		Binary: binary, Rounds: 1, Warmup: 500 * time.Millisecond, Duration: time.Second, Dir: t.TempDir(),
-		Progress: t.Output(),
+		Workloads: workloads, Progress: t.Output(),
 	}
 	if require.Full() {
 		options.Rounds, options.Warmup, options.Duration = 5, 2*time.Second, 5*time.Second
@@ -70,6 +76,7 @@ func TestFiguresHaveTheNamesOfTheBounds(t *testing.T) {
 	report := &Report{Workloads: []WorkloadReport{
 		{Workload: Workload{Depth: 1}, Ratio: &Range{Median: 0.93}, KataKV: &Range{}},
 		{Workload: Workload{Depth: 16}, Ratio: &Range{Median: 1.4}, KataKV: &Range{}},
+		{Workload: Workload{Depth: 1, Reads: true}, Ratio: &Range{Median: 1.9}, KataKV: &Range{}},
 	}}
 	var measured []figures.Figure
 	for _, line := range report.Figures() {
@@ -79,7 +86,7 @@ func TestFiguresHaveTheNamesOfTheBounds(t *testing.T) {
 		}
 		measured = append(measured, figure)
 	}
-	bounds := []figures.Bound{{Figure: "CPU ratio depth 1", Max: 1.3}, {Figure: "CPU ratio depth 16", Max: 1.3}}
+	bounds := []figures.Bound{{Figure: "CPU ratio depth 1", Max: 1.3}, {Figure: "CPU ratio depth 16", Max: 1.3}, {Figure: "CPU ratio of GET depth 1", Max: 2}}
 	if broken := figures.Broken(bounds, measured); len(broken) != 1 || !strings.Contains(broken[0], "1.4") {
 		t.Errorf("got %v", broken)
 	}

@@ -1,5 +1,5 @@
 // Command compare measures KataKV side by side with durable Redis and prints the ratio of processor time per
-// write. Build katakv first:
+// write and per read. Build katakv first:
 //
 //	make build
 //	go run ./bench/compare -katakv bin/katakv

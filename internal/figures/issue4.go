@@ -17,6 +17,13 @@ func issue4() []Requirement {
 			},
 		},
 		{
+			ID: "4.get-cpu",
+			Text: "Server CPU per strong GET of 128 bytes is at most 2 times that of a GET of durable Redis in the same run, at " +
+				"64 connections without pipelining",
+			Checks: tests("bench", "TestReadSpeedAgainstRedis"),
+			Bounds: []Bound{{Figure: "CPU ratio of GET depth 1", Max: 2}},
+		},
+		{
 			ID: "4.stale",
 			Text: "A replica is cut off from its leader, who goes on: it shows old values only at eventual, within a bound, and to " +
 				"sessions that have seen nothing, and says how old they are; strong reads, and sessions with a token, are answered " +
