@@ -125,3 +125,39 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHeaders takes any Idempotency-Key and level. What is accepted keeps its limits, and an id written as a string of
+// structured fields is the same id.
+func FuzzHeaders(f *testing.F) {
+	for _, text := range []string{"", "order-17", `"order-17"`, `"a\"b\\"`, `"`, `"a"b`, `"\a"`, strings.Repeat("x", 129), "\xff", `""`} {
+		f.Add(text, "bounded 500ms")
+		f.Add("id", text)
+	}
+	for _, level := range []string{"strong", "Strong replica", "session", "bounded", "bounded 1h", "bounded 0", "eventual replica", "\xff"} {
+		f.Add("id", level)
+	}
+	f.Fuzz(func(t *testing.T, id, level string) {
+		op := command.Operation{Kind: command.KindDelIf, Keys: [][]byte{[]byte("k")}}
+		if refusal := setRequestID(&op, http.Header{headerRequestID: {id}}); refusal == nil {
+			if err := op.Check(); err != nil || op.Once == nil {
+				t.Fatalf("%q: %v", id, err)
+			}
+			quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(op.Once.ID)) + `"`
+			again := command.Operation{Kind: command.KindDelIf, Keys: op.Keys}
+			refusal := setRequestID(&again, http.Header{headerRequestID: {quoted}})
+			if refusal == nil && !bytes.Equal(again.Once.ID, op.Once.ID) {
+				t.Fatalf("%q is the id %q, and %s another one, %q", id, op.Once.ID, quoted, again.Once.ID)
+			}
+		}
+		r := &http.Request{URL: &url.URL{}, Header: http.Header{headerConsistency: {level}}}
+		c, refusal := consistencyOf(r, katakv.Consistency{})
+		r = &http.Request{URL: &url.URL{RawQuery: url.Values{paramConsistency: {level}}.Encode()}}
+		c2, refusal2 := consistencyOf(r, katakv.Consistency{})
+		if c != c2 || (refusal == nil) != (refusal2 == nil) {
+			t.Fatalf("%q: as a header %v, %v, as a parameter %v, %v", level, c, refusal, c2, refusal2)
+		}
+		if refusal == nil && !c.Valid() {
+			t.Fatalf("%q is accepted as %+v", level, c)
+		}
+	})
+}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -10,12 +9,10 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
-	"github.com/katakv/katakv/internal/admin"
 	"github.com/katakv/katakv/internal/faultnet"
 	"github.com/katakv/katakv/internal/figures"
 	"github.com/katakv/katakv/internal/localcluster"
 	"github.com/katakv/katakv/internal/require"
-	"github.com/katakv/katakv/internal/slot"
 )
 
 const (
@@ -138,7 +135,6 @@ func newNetwork(t *testing.T, nodes int) *faultnet.Network {
 type staleStage struct {
 	cluster         *localcluster.Cluster
 	key             string
-	shard           katakv.ShardID
 	leader, replica *localcluster.Node
 
 	token   string    // holds the last write
@@ -158,35 +154,26 @@ type staleTally struct{ old, current, forwarded, refused int }
 func (s *staleStage) choose(t *testing.T, key string) {
 	t.Helper()
 	s.key = key
-	eventually(t, func() error {
-		shard, leader, err := s.find(t.Context())
-		if err != nil {
-			return err
-		}
-		s.shard, s.leader = shard, s.cluster.Nodes[leader-1]
-		s.replica = s.cluster.Nodes[leader%len(s.cluster.Nodes)]
-		return nil
-	})
+	leader := s.leading(t, s.cluster.Nodes[0])
+	s.leader, s.replica = s.cluster.Nodes[leader-1], s.cluster.Nodes[leader%len(s.cluster.Nodes)]
 	t.Logf("%s: node %d leads, node %d is cut off", s.key, s.leader.ID, s.replica.ID)
 }
 
-// find returns the key's shard and who leads it, as a node that is never cut off from all knows it.
-func (s *staleStage) find(ctx context.Context) (katakv.ShardID, int, error) {
-	asked := s.cluster.Nodes[0]
-	if s.leader != nil {
-		asked = s.leader
-	}
-	var view admin.ClusterView
-	if err := admin.Fetch(ctx, asked.HTTP, "/v1/cluster", &view); err != nil {
-		return 0, 0, err
-	}
-	at := slot.Of([]byte(s.key))
-	for _, shard := range view.Shards {
-		if shard.Slots != nil && shard.Slots.First <= at && at <= shard.Slots.Last && shard.Leader != 0 {
-			return shard.ID, int(shard.Leader), nil
+// leading returns the node that leads the key's shard: who answers a strong read.
+func (s *staleStage) leading(t *testing.T, asked *localcluster.Node) int {
+	t.Helper()
+	leader := 0
+	eventually(t, func() error {
+		a, err := s.read(asked, "strong", "")
+		if err != nil {
+			return err
 		}
-	}
-	return 0, 0, fmt.Errorf("no shard of %s has a leader", s.key)
+		if leader, err = strconv.Atoi(a.header.Get("Kata-Node")); err != nil {
+			return fmt.Errorf("a strong read: %d %s", a.status, a.body)
+		}
+		return nil
+	})
+	return leader
 }
 
 // prepare writes what will be old, and lets the replica show it and learn how old its state is.
@@ -294,14 +281,10 @@ func (s *staleStage) judgeOld(t *testing.T, read staleRead, a *httpAnswer, ago t
 // judgeLeader looks whether the shard is still led by whom it was.
 func (s *staleStage) judgeLeader(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
-		_, leader, err := s.find(t.Context())
-		if err == nil && leader != s.leader.ID {
-			s.deposed++
-			t.Logf("%s: node %d leads now", s.key, leader)
-		}
-		return err
-	})
+	if leader := s.leading(t, s.leader); leader != s.leader.ID {
+		s.deposed++
+		t.Logf("%s: node %d leads now", s.key, leader)
+	}
 }
 
 // converge waits until the replica shows the new value at every level, by itself.
