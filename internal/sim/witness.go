@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc64"
@@ -34,6 +35,8 @@ type witness struct {
 	epochs     check.Epochs
 	configs    check.Configurations
 	corruption check.Corruption
+	ages       check.Ages
+	questions  check.Questions
 	bounds     *bounds
 }
 
@@ -150,7 +153,7 @@ func (w *witness) passed(n *Node, fx *core.Effects) []noted {
 		}
 	}
 	for i := range fx.Completions {
-		w.completed(&fx.Completions[i])
+		w.completed(n, &fx.Completions[i])
 	}
 	return batch
 }
@@ -200,6 +203,8 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	case raftpb.MsgApp:
 		after := check.Position{Index: katakv.Index(msg.GetIndex()), Term: katakv.Term(msg.GetLogTerm())}
 		w.hold(w.logs.Sent(m, term, after, entriesOf(msg.GetEntries())))
+	case raftpb.MsgReadIndex:
+		w.hold(w.questions.Asked(m, binary.BigEndian.Uint64(msg.GetContext())))
 	case raftpb.MsgVote:
 		w.hold(w.durability.VoteAsked(m, term))
 	case raftpb.MsgVoteResp:
@@ -213,12 +218,24 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	}
 }
 
-func (w *witness) completed(done *replica.Completion) {
-	if done.Err != nil || !done.Request.Writes() {
+// completed follows what a node is about to answer.
+func (w *witness) completed(n *Node, done *replica.Completion) {
+	if done.Err != nil {
 		return
 	}
-	shard := done.Request.Shard
-	w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
+	now, shard := w.cluster.queue.now, done.Request.Shard
+	if done.Request.Writes() {
+		w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
+		w.ages.Acknowledged(now, shard, done.Index)
+		return
+	}
+	if n.replaced[shard] {
+		w.hold(fmt.Errorf("%v answers a read of %v at index %d from what a snapshot has replaced", n.id, shard, done.Index))
+	}
+	if done.Level != katakv.LevelStrong {
+		here, _ := n.known.Shard(shard).ReplicaOn(n.id)
+		w.hold(w.ages.Answered(now, check.Member{Shard: shard, Replica: here.ID}, done.Index, done.Age))
+	}
 }
 
 // observe looks where every replica of a node stands.
