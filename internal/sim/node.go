@@ -248,6 +248,7 @@ func (n *Node) carry(fx *core.Effects) {
 		n.gossipSoon = true
 	}
 	n.router.Leadership(fx.Leaderships)
+	n.cluster.witness.routed(n)
 	n.router.Completed(n.now(), fx.Completions)
 	n.carryRouter()
 	if fx.More || n.core.HasWork() {
@@ -259,7 +260,7 @@ func (n *Node) carry(fx *core.Effects) {
 func (n *Node) carryRouter() {
 	fx := n.router.Effects()
 	if fx.Topology != nil {
-		n.cluster.witness.claims(n, n.router.Leading())
+		n.cluster.witness.routed(n)
 	}
 	n.core.SetTime(n.time())
 	for _, r := range fx.Submit {

@@ -37,6 +37,7 @@ type witness struct {
 	corruption check.Corruption
 	ages       check.Ages
 	questions  check.Questions
+	routes     check.Routes
 	bounds     *bounds
 }
 
@@ -73,6 +74,7 @@ func (w *witness) begins(metas []kv.ShardMeta) {
 
 // started follows a node that has recovered and not done anything yet.
 func (w *witness) started(n *Node, recovered []raftlog.RecoveredReplica, metas []kv.ShardMeta) error {
+	w.routes.Restarted(n.id)
 	logged := make(map[check.Member]*raftlog.RecoveredReplica, len(recovered))
 	for i := range recovered {
 		logged[check.Member{Shard: recovered[i].Shard, Replica: recovered[i].Replica}] = &recovered[i]
@@ -191,6 +193,17 @@ func (w *witness) claims(n *Node, leading []wire.Leading) {
 	}
 }
 
+// routed follows whom a node's router takes for the leaders.
+func (w *witness) routed(n *Node) {
+	w.claims(n, n.router.Leading())
+	for i := range n.known.Shards {
+		shard := n.known.Shards[i].ID
+		leader, term := n.router.Leader(shard)
+		winner := w.owner[w.elections.Leader(shard, term)]
+		w.hold(w.routes.Knows(n.id, shard, term, leader, winner))
+	}
+}
+
 // said follows a message that a replica sends: nothing may be said before the disk holds what it rests on.
 func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	m := check.Member{Shard: shard, Replica: katakv.ReplicaID(msg.GetFrom())}
@@ -204,7 +217,7 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 		after := check.Position{Index: katakv.Index(msg.GetIndex()), Term: katakv.Term(msg.GetLogTerm())}
 		w.hold(w.logs.Sent(m, term, after, entriesOf(msg.GetEntries())))
 	case raftpb.MsgReadIndex:
-		w.hold(w.questions.Asked(m, binary.BigEndian.Uint64(msg.GetContext())))
+		w.hold(w.questions.Asked(m, katakv.ReplicaID(msg.GetTo()), binary.BigEndian.Uint64(msg.GetContext())))
 	case raftpb.MsgVote:
 		w.hold(w.durability.VoteAsked(m, term))
 	case raftpb.MsgVoteResp:
