@@ -26,38 +26,58 @@ const (
 // it. So a wrong wall clock cannot make a shard forget early by more than half, a right one that follows makes up for it,
 // and the clock never stands still.
 //
-// Only the first stamp of a shard is the wall clock as it is.
+// Only the first stamp of a shard is the wall clock as it is. And until a leader has applied an entry of its own term, with
+// all that others may have committed before, its stamps stand where it last saw the clock: measured from there, they
+// could leap ahead of a clock that others moved slowly meanwhile.
 type pace struct {
-	// clock is what the shard's clock showed at the monotonic time since.
-	clock int64
-	since time.Duration
+	// seen is the shard's clock as applied entries moved it.
+	seen moment
+	// last is what the next stamp goes on from: what was seen, or this leadership's own last stamp. Stamps of an earlier
+	// leadership do not count, as they may never take effect.
+	last moment
 	// alarmed is set while the clocks are too far apart.
 	alarmed bool
 }
 
-// saw takes note of the shard's clock as others moved it.
+// moment is what a shard's clock showed, in milliseconds, and when that was by the monotonic clock.
+type moment struct {
+	clock int64
+	since time.Duration
+}
+
+// saw takes note of the shard's clock as applied entries moved it.
 func (p *pace) saw(clock int64, now Time) {
-	if clock > p.clock {
-		p.clock, p.since = clock, now.Monotonic
+	if clock > p.seen.clock {
+		p.seen = moment{clock, now.Monotonic}
+	}
+	if clock > p.last.clock {
+		p.last = p.seen
 	}
 }
 
-// stamp returns the stamp of an entry that is proposed now. Stamps never go back.
-func (p *pace) stamp(now Time) int64 {
-	if p.clock == 0 {
-		p.saw(now.Wall, now)
-		return p.clock
+// lead begins a leadership.
+func (p *pace) lead() { p.last = p.seen }
+
+// stamp returns the stamp of an entry that is proposed now. Stamps of one leadership never go back. Current says that an
+// entry of the leader's own term is applied.
+func (p *pace) stamp(now Time, current bool) int64 {
+	switch {
+	case p.last.clock == 0:
+		p.last = moment{now.Wall, now.Monotonic}
+	case current:
+		elapsed := max(now.Monotonic-p.last.since, 0)
+		slowest := p.last.clock + (elapsed / clockRate).Milliseconds()
+		fastest := p.last.clock + (elapsed * clockRate).Milliseconds()
+		if next := min(max(now.Wall, slowest), fastest); next > p.last.clock { // else time adds up until it is a millisecond
+			p.last = moment{next, now.Monotonic}
+		}
 	}
-	elapsed := max(now.Monotonic-p.since, 0)
-	slowest := p.clock + (elapsed / clockRate).Milliseconds()
-	fastest := p.clock + (elapsed * clockRate).Milliseconds()
-	p.saw(min(max(now.Wall, slowest), fastest), now)
-	return p.clock
+	return p.last.clock
 }
 
 // alarm returns a warning when the wall clock has just turned out to be too far from the last stamp; "" otherwise.
 func (p *pace) alarm(now Time) string {
-	apart := now.Wall - p.clock
+	apart := now.Wall - p.last.clock
 	was := p.alarmed
 	p.alarmed = apart > clockAlarm || apart < -clockAlarm
 	if !p.alarmed || was {
@@ -72,6 +92,5 @@ func (p *pace) alarm(now Time) string {
 // knows, it first applies an entry of its own term, and with it all that others may have proposed before: only then the
 // first stamp is really the first one, and may be anything.
 func (r *Replica) mayStamp() bool {
-	meta := r.machine.Meta()
-	return meta.Clock > 0 || meta.AppliedTerm == r.term
+	return r.machine.Meta().Clock > 0 || r.current()
 }

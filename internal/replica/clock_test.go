@@ -31,7 +31,7 @@ func TestPace(t *testing.T) {
 	}
 	var p pace
 	for _, tt := range tests {
-		if got, want := p.stamp(tt.now), 1_000_000+int64(tt.stamp*1000); got != want {
+		if got, want := p.stamp(tt.now, true), 1_000_000+int64(tt.stamp*1000); got != want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, want)
 		}
 	}
@@ -40,19 +40,19 @@ func TestPace(t *testing.T) {
 // Stamps that come faster than a millisecond must not keep the clock from moving.
 func TestPaceOfManyStamps(t *testing.T) {
 	var p pace
-	p.stamp(at(0, 0))
+	p.stamp(at(0, 0), true)
 	for i := range 100_000 { // ten seconds
-		p.stamp(at(float64(i)/10_000, -50))
+		p.stamp(at(float64(i)/10_000, -50), true)
 	}
-	if got := p.clock - 1_000_000; got < 4900 || got > 5000 {
+	if got := p.last.clock - 1_000_000; got < 4900 || got > 5000 {
 		t.Errorf("slowed down: the clock moved by %d ms in 10 s, want half of that", got)
 	}
 	p = pace{}
-	p.stamp(at(0, 0))
+	p.stamp(at(0, 0), true)
 	for i := range 100_000 {
-		p.stamp(at(float64(i)/10_000, 3600))
+		p.stamp(at(float64(i)/10_000, 3600), true)
 	}
-	if got := p.clock - 1_000_000; got < 19_000 || got > 20_000 {
+	if got := p.last.clock - 1_000_000; got < 19_000 || got > 20_000 {
 		t.Errorf("hurried: the clock moved by %d ms in 10 s, want twice of that", got)
 	}
 }
@@ -62,7 +62,7 @@ func TestPaceOfNewLeader(t *testing.T) {
 	var p pace
 	p.saw(1_000_000, at(10, 0))
 	p.saw(999_000, at(11, 0)) // older news
-	if got := p.stamp(at(15, 7200)); got != 1_010_000 {
+	if got := p.stamp(at(15, 7200), true); got != 1_010_000 {
 		t.Errorf("after 5 s with a clock 2 hours ahead: got %d, want 10 s on", got)
 	}
 	if p.alarm(at(15, 7200)) == "" || p.alarm(at(15, 7200)) != "" {
@@ -70,5 +70,35 @@ func TestPaceOfNewLeader(t *testing.T) {
 	}
 	if p.alarm(at(15, 10)) != "" || p.alarm(at(15, -7200)) == "" {
 		t.Error("a clock 2 hours behind is not told of after it was right")
+	}
+}
+
+// What a leader stamped and nobody committed is no time that has passed: whoever leads anew goes on from what others
+// committed meanwhile. Seed 925352011016681650, where a shard forgot a request at once.
+func TestPaceAfterLostStamps(t *testing.T) {
+	var p pace
+	p.saw(1_000_000, at(0, 0))
+	p.lead()
+	if got := p.stamp(at(5, 3600), true); got != 1_010_000 {
+		t.Fatalf("got %d, want twice the speed for 5 s", got)
+	}
+	p.saw(1_010_000-1, at(20, 3600)) // by another leader, at half the speed
+	p.lead()
+	if got := p.stamp(at(21, 3600), true); got != 1_011_999 {
+		t.Errorf("got %d, want 2 s after what was seen a second ago", got)
+	}
+}
+
+// A leader that has yet to apply what others committed does not know where the clock is by now.
+func TestPaceWaitsForTheOwnTerm(t *testing.T) {
+	var p pace
+	p.saw(1_000_000, at(0, 0))
+	p.lead()
+	if got := p.stamp(at(20, 3600), false); got != 1_000_000 {
+		t.Errorf("got %d, want where the clock was last seen", got)
+	}
+	p.saw(1_010_000, at(20, 3600)) // others went on, at half the speed
+	if got := p.stamp(at(21, 3600), true); got != 1_012_000 {
+		t.Errorf("got %d, want 2 s after what was seen a second ago", got)
 	}
 }

@@ -18,6 +18,9 @@ type question struct {
 	context []byte
 }
 
+// contextBytes is the length of a question's context, its number: whatever has another length is no question of ours.
+const contextBytes = 8
+
 // bootShift leaves a start of a node 2^40 rounds: an answer to a question of an earlier start must never be taken for
 // an answer to one of this.
 const bootShift = 40
@@ -32,6 +35,9 @@ func (r *Replica) askLeader(context []byte, out *Output) {
 // asked takes a question of another member. Of each member the last one counts.
 func (r *Replica) asked(m *raftpb.Message) {
 	q := question{from: m.GetFrom(), context: m.GetContext()}
+	if len(q.context) != contextBytes {
+		return
+	}
 	if !r.leads {
 		r.reply(q, 0)
 		return
@@ -64,7 +70,7 @@ func (r *Replica) refuseQuestions() {
 // told takes the leader's answer to a question of this replica. A refusal is asked again with the next tick.
 func (r *Replica) told(m *raftpb.Message) {
 	context := m.GetContext()
-	if len(context) != 8 || binary.BigEndian.Uint64(context) != r.reads.context || r.leads {
+	if len(context) != contextBytes || binary.BigEndian.Uint64(context) != r.reads.context || r.leads {
 		return
 	}
 	if m.GetReject() {

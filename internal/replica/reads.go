@@ -74,7 +74,7 @@ func (r *reads) startable() bool {
 // confirm records a leader's answer. Answers to earlier contexts are ignored. It returns the questions that were
 // answered with it.
 func (r *reads) confirm(context []byte, index katakv.Index) []question {
-	if len(context) != 8 || binary.BigEndian.Uint64(context) != r.context || !r.rounding {
+	if len(context) != contextBytes || binary.BigEndian.Uint64(context) != r.context || !r.rounding {
 		return nil
 	}
 	now := confirmedRead{index: index, sent: r.sent, reads: r.asking}

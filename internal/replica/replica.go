@@ -354,13 +354,16 @@ func (r *Replica) confirmLeadership(context []byte) { r.raft.ReadIndex(context) 
 // mayConfirm reports whether reads may ask for the commit index: this replica leads and has applied an entry of
 // its own term, before which its commit index can be behind what earlier leaders acknowledged. Raft checks that
 // too, except in a group with a single voter, whose commit index after a restart is behind its log.
-func (r *Replica) mayConfirm() bool { return r.leads && r.machine.Meta().AppliedTerm == r.term }
+func (r *Replica) mayConfirm() bool { return r.leads && r.current() }
+
+// current reports whether an entry of the present term is applied here.
+func (r *Replica) current() bool { return r.machine.Meta().AppliedTerm == r.term }
 
 // propose packs queued requests into entries until Raft takes no more.
 func (r *Replica) propose() {
 	p := &r.proposals
 	for len(p.queue) > 0 && r.leads && r.mayStamp() {
-		n, data := p.pack(r.pace.stamp(r.now()))
+		n, data := p.pack(r.pace.stamp(r.now(), r.current()))
 		if err := r.raft.Propose(data); err != nil {
 			// Dropped: too much is uncommitted, or the leadership is being handed over. They wait.
 			r.stalled = true
@@ -394,6 +397,8 @@ func (r *Replica) handle(m *raftpb.Message, w *kv.Writer, out *Output) error {
 		if !r.onlyCommit(m) {
 			out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
 		}
+	case raftpb.MsgReadIndex:
+		// Raft passes its own question on when it no longer leads. What asked here dies with the leadership, or asks anew.
 	default:
 		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
 	}
@@ -479,6 +484,9 @@ func (r *Replica) noteLeadership(out *Output) {
 	}
 	lost := r.leads && (!leads || term != r.term)
 	r.term, r.leader, r.leads = term, leader, leads
+	if leads {
+		r.pace.lead()
+	}
 	out.Leaderships = append(out.Leaderships, r.Leadership())
 	if lost {
 		r.refuseUnproposed(out)

@@ -83,6 +83,15 @@ func (r *Router) nodeOf(shard katakv.ShardID, id katakv.ReplicaID) katakv.NodeID
 	return member.Node
 }
 
+// Leader returns the node that leads a shard as far as this router knows, or 0, and the latest term that it has heard of.
+func (r *Router) Leader(shard katakv.ShardID) (katakv.NodeID, katakv.Term) {
+	l := r.leaders[shard]
+	if l == nil {
+		return 0, 0
+	}
+	return l.node, l.term
+}
+
 // Leaderless returns how many shards of the map have no known leader.
 func (r *Router) Leaderless() int {
 	if r.topology.Map == nil {

@@ -61,7 +61,7 @@ var processFaults = []faultKind{
 		if chance(s.rng, 0.3) {
 			jump = between(s.rng, 0, 10*time.Second)
 		}
-		rate := million - drift + s.rng.Int64N(2*drift+1)
+		rate := million + pick(s.rng, -drift, drift, s.rng.Int64N(2*drift+1)-drift)
 		if s.opts.RequestRetention > 0 {
 			jump = 0 // as if the node had slept, while the requests that it holds grew old
 		}

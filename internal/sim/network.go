@@ -23,6 +23,8 @@ type network struct {
 	links       map[[2]katakv.NodeID]*link
 	// lag is by how much what is sent to a node arrives later than it should, in its order.
 	lag map[katakv.NodeID]time.Duration
+	// damaged are the streams of snapshots that did not arrive as they were sent.
+	damaged map[streamKey]bool
 }
 
 // link is one direction between two nodes.
@@ -37,7 +39,7 @@ type link struct {
 func newNetwork(c *Cluster, opts Network) *network {
 	return &network{
 		cluster: c, rng: newRand(c.opts.Seed, "network"), normal: opts, now: opts,
-		links: make(map[[2]katakv.NodeID]*link), lag: make(map[katakv.NodeID]time.Duration),
+		links: make(map[[2]katakv.NodeID]*link), lag: make(map[katakv.NodeID]time.Duration), damaged: make(map[streamKey]bool),
 	}
 }
 
@@ -56,6 +58,7 @@ func (w *network) link(from, to katakv.NodeID) *link {
 func (w *network) send(from, to katakv.NodeID, m wire.Message) {
 	if c, ok := m.(*wire.SnapshotChunk); ok && len(c.Data) > 0 && chance(w.rng, w.now.Corrupt) {
 		m = w.corrupted(c)
+		w.damaged[streamKey{from, c.Stream}] = true
 	}
 	payload := wire.Append(nil, m)
 	// A connection loses nothing in the middle: a snapshot's stream is lost whole or not at all.

@@ -57,6 +57,7 @@ type Node struct {
 	waiting  []logged      // batches that the next sync takes
 
 	staged   map[streamKey]*stagedSnapshot
+	replaced map[katakv.ShardID]bool // by a snapshot that the core does not know to be installed
 	sending  map[uint64]*outgoingSnapshot
 	streams  uint64
 	moves    int // how often it has moved to another address
@@ -102,6 +103,7 @@ func (n *Node) Start() {
 	n.up, n.hands, n.stopping, n.startAgain = true, hands{}, false, false
 	n.passing, n.writing, n.waiting, n.crashAt = false, false, nil, crashNowhere
 	n.staged, n.sending = make(map[streamKey]*stagedSnapshot), make(map[uint64]*outgoingSnapshot)
+	n.replaced = make(map[katakv.ShardID]bool)
 	c.tell("%v starts for the %d. time", n.id, n.life)
 	n.keepTime()
 	n.flushLater()
@@ -246,6 +248,7 @@ func (n *Node) carry(fx *core.Effects) {
 		n.gossipSoon = true
 	}
 	n.router.Leadership(fx.Leaderships)
+	n.cluster.witness.routed(n)
 	n.router.Completed(n.now(), fx.Completions)
 	n.carryRouter()
 	if fx.More || n.core.HasWork() {
@@ -256,6 +259,9 @@ func (n *Node) carry(fx *core.Effects) {
 // carryRouter carries out the router's effects.
 func (n *Node) carryRouter() {
 	fx := n.router.Effects()
+	if fx.Topology != nil {
+		n.cluster.witness.routed(n)
+	}
 	n.core.SetTime(n.time())
 	for _, r := range fx.Submit {
 		n.core.Submit(r)
@@ -293,11 +299,13 @@ func (n *Node) install(in replica.SnapshotInstall) {
 		}
 		c.installs++
 		c.witness.installed(n, in.Shard, &meta)
+		n.replaced[in.Shard] = true
 		if n.reach(crashAfterSync) {
 			return
 		}
 		// The core hears of it later: passes may come between, with a state in the engine that it does not know of.
 		n.after(between(c.rng, 0, c.opts.Disk.MaxSync), kindInstall, func() {
+			n.replaced[in.Shard] = false
 			if err := n.core.SnapshotInstalled(in.Shard); err != nil {
 				c.fail(fmt.Errorf("%v: %w", n.id, err))
 				return

@@ -146,6 +146,9 @@ func (n *Node) receiveChunk(from katakv.NodeID, chunk *wire.SnapshotChunk) {
 		n.dropStaged(key)
 		n.answerStream(key, err)
 	case chunk.Final:
+		if n.cluster.network.damaged[key] {
+			n.cluster.fail(fmt.Errorf("%v takes a snapshot of %v from %v for whole that was damaged on its way", n.id, chunk.Shard, from))
+		}
 		delete(n.staged, key)
 		n.core.SnapshotReceived(from, chunk.Shard, in.first.Message, in.installer)
 		n.wake()

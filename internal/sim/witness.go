@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc64"
@@ -34,6 +35,9 @@ type witness struct {
 	epochs     check.Epochs
 	configs    check.Configurations
 	corruption check.Corruption
+	ages       check.Ages
+	questions  check.Questions
+	routes     check.Routes
 	bounds     *bounds
 }
 
@@ -70,6 +74,7 @@ func (w *witness) begins(metas []kv.ShardMeta) {
 
 // started follows a node that has recovered and not done anything yet.
 func (w *witness) started(n *Node, recovered []raftlog.RecoveredReplica, metas []kv.ShardMeta) error {
+	w.routes.Restarted(n.id)
 	logged := make(map[check.Member]*raftlog.RecoveredReplica, len(recovered))
 	for i := range recovered {
 		logged[check.Member{Shard: recovered[i].Shard, Replica: recovered[i].Replica}] = &recovered[i]
@@ -150,7 +155,7 @@ func (w *witness) passed(n *Node, fx *core.Effects) []noted {
 		}
 	}
 	for i := range fx.Completions {
-		w.completed(&fx.Completions[i])
+		w.completed(n, &fx.Completions[i])
 	}
 	return batch
 }
@@ -188,6 +193,17 @@ func (w *witness) claims(n *Node, leading []wire.Leading) {
 	}
 }
 
+// routed follows whom a node's router takes for the leaders.
+func (w *witness) routed(n *Node) {
+	w.claims(n, n.router.Leading())
+	for i := range n.known.Shards {
+		shard := n.known.Shards[i].ID
+		leader, term := n.router.Leader(shard)
+		winner := w.owner[w.elections.Leader(shard, term)]
+		w.hold(w.routes.Knows(n.id, shard, term, leader, winner))
+	}
+}
+
 // said follows a message that a replica sends: nothing may be said before the disk holds what it rests on.
 func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	m := check.Member{Shard: shard, Replica: katakv.ReplicaID(msg.GetFrom())}
@@ -200,6 +216,8 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	case raftpb.MsgApp:
 		after := check.Position{Index: katakv.Index(msg.GetIndex()), Term: katakv.Term(msg.GetLogTerm())}
 		w.hold(w.logs.Sent(m, term, after, entriesOf(msg.GetEntries())))
+	case raftpb.MsgReadIndex:
+		w.hold(w.questions.Asked(m, katakv.ReplicaID(msg.GetTo()), binary.BigEndian.Uint64(msg.GetContext())))
 	case raftpb.MsgVote:
 		w.hold(w.durability.VoteAsked(m, term))
 	case raftpb.MsgVoteResp:
@@ -213,12 +231,24 @@ func (w *witness) said(shard katakv.ShardID, msg *raftpb.Message) {
 	}
 }
 
-func (w *witness) completed(done *replica.Completion) {
-	if done.Err != nil || !done.Request.Writes() {
+// completed follows what a node is about to answer.
+func (w *witness) completed(n *Node, done *replica.Completion) {
+	if done.Err != nil {
 		return
 	}
-	shard := done.Request.Shard
-	w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
+	now, shard := w.cluster.queue.now, done.Request.Shard
+	if done.Request.Writes() {
+		w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
+		w.ages.Acknowledged(now, shard, done.Index)
+		return
+	}
+	if n.replaced[shard] {
+		w.hold(fmt.Errorf("%v answers a read of %v at index %d from what a snapshot has replaced", n.id, shard, done.Index))
+	}
+	if done.Level != katakv.LevelStrong {
+		here, _ := n.known.Shard(shard).ReplicaOn(n.id)
+		w.hold(w.ages.Answered(now, check.Member{Shard: shard, Replica: here.ID}, done.Index, done.Age))
+	}
 }
 
 // observe looks where every replica of a node stands.
