@@ -48,8 +48,8 @@ func (its *with) says(other *command.With) bool {
 	return its != nil && its.Read == other.Read && its.Default == other.Default && bytes.Equal(its.Token, other.Token)
 }
 
-// writeAnswer writes the reply to a call. Behind KATA WITH it is the first of two elements, and how it was answered the
-// second; an error stays an error.
+// writeAnswer writes the reply to a call. Behind KATA WITH it is the first of three elements; how it was answered is the
+// second, the epoch of the map by which it was the third. An error stays an error.
 func writeAnswer(w *resp.Writer, topology *router.Topology, call *router.Call, its *with) {
 	reply := call.Reply
 	if reply.Kind == command.ReplyArray {
@@ -64,13 +64,14 @@ func writeAnswer(w *resp.Writer, topology *router.Topology, call *router.Call, i
 		writeReply(w, topology, &reply)
 		return
 	}
-	w.ArrayHeader(2)
+	w.ArrayHeader(3)
 	writeReply(w, topology, &reply)
 	parts := call.Parts
 	if call.Served.Index != 0 {
 		parts = []katakv.Served{call.Served}
 	}
 	writeServed(w, parts)
+	w.Int(int64(topology.Map.Epoch))
 }
 
 // showRevision replaces the number of a revision, which is an element of a reply, by its text, and zero by nil.

@@ -28,10 +28,10 @@ func TestWithHoldsForOneCommand(t *testing.T) {
 		line, want string
 		asked      katakv.Level
 	}{
-		{"KATA WITH default - SET k v", `[+OK [["shard" :4 "index" :1 "node" :1 "level" "eventual" "age-ms" :0]]]`, katakv.LevelEventual},
-		{"KATA WITH session - GET k", `["v" [["shard" :4 "index" :2 "node" :1 "level" "session" "age-ms" :0]]]`, katakv.LevelSession},
-		{"KATA WITH strong - GET k", `["v" [["shard" :4 "index" :3 "node" :1 "level" "strong" "age-ms" :0]]]`, katakv.LevelStrong},
-		{"KATA WITH bounded.2s - KATA GET k", `[["12-3" "v"] [["shard" :4 "index" :4 "node" :1 "level" "bounded" "age-ms" :0]]]`, katakv.LevelBounded},
+		{"KATA WITH default - SET k v", `[+OK [["shard" :4 "index" :1 "node" :1 "level" "eventual" "age-ms" :0]] :3]`, katakv.LevelEventual},
+		{"KATA WITH session - GET k", `["v" [["shard" :4 "index" :2 "node" :1 "level" "session" "age-ms" :0]] :3]`, katakv.LevelSession},
+		{"KATA WITH strong - GET k", `["v" [["shard" :4 "index" :3 "node" :1 "level" "strong" "age-ms" :0]] :3]`, katakv.LevelStrong},
+		{"KATA WITH bounded.2s - KATA GET k", `[["12-3" "v"] [["shard" :4 "index" :4 "node" :1 "level" "bounded" "age-ms" :0]] :3]`, katakv.LevelBounded},
 		{"KATA WITH default - INCR k", "-ERR value is not an integer or out of range", katakv.LevelEventual},
 		{"GET k", `"v"`, katakv.LevelEventual},
 	} {

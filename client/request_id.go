@@ -1,0 +1,30 @@
+package client
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+)
+
+// nonceBytes are random and a client's own: among as many clients as there are, no two have the same.
+const nonceBytes = 12
+
+// requestIDs makes ids that no other client makes: "0sQ0fY2FD3Jw8mVx-17", a nonce and a counter.
+type requestIDs struct {
+	prefix string
+	count  atomic.Uint64
+}
+
+func newRequestIDs() (*requestIDs, error) {
+	nonce := make([]byte, nonceBytes)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("choose a nonce for request ids: %w", err)
+	}
+	return &requestIDs{prefix: base64.RawURLEncoding.EncodeToString(nonce) + "-"}, nil
+}
+
+func (r *requestIDs) next() string {
+	return r.prefix + strconv.FormatUint(r.count.Add(1), 10)
+}
