@@ -75,7 +75,7 @@ func shorten(key string) string {
 
 // Is tells the outcome: errors.Is(err, ErrUnknown).
 func (e *Error) Is(target error) bool {
-	switch target { //nolint:errorlint // Is compares, and does not unwrap
+	switch target {
 	case ErrNotApplied:
 		return e.Outcome == katakv.OutcomeNotApplied
 	case ErrUnknown:

@@ -26,9 +26,6 @@ const (
 	catchUpAfter = time.Second
 )
 
-// errPlain is how a plain port answers who asks for the map.
-var errPlain = errors.New("is a plain port, which has no map")
-
 // told is what a node tells of its cluster.
 type told struct {
 	cluster katakv.ClusterID
@@ -96,7 +93,7 @@ func epochIn(info string) (katakv.Epoch, error) {
 			return katakv.Epoch(n), err
 		}
 	}
-	return 0, errors.New("it has no " + name)
+	return 0, errors.New("it tells no epoch")
 }
 
 // refresh fetches the map anew, unless that was done since known was the newest; one caller does it for all that wait.
