@@ -27,7 +27,7 @@ type dice struct {
 
 func newDice() *dice {
 	var seed [32]byte
-	_, _ = crand.Read(seed[:]) // never fails; zeros would do
+	_, _ = crand.Read(seed[:]) // never fails
 	return &dice{r: rand.New(rand.NewChaCha8(seed))}
 }
 

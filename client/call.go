@@ -88,7 +88,9 @@ func (k *call) answered(value Value, err error, set *settings) verdict {
 	k.attempts++
 	v := judge(err)
 	if v == settled && err == nil && set.prefixed(k.writes) && k.data {
-		value, err = k.unwrap(value)
+		if value, err = k.unwrap(value); err != nil {
+			k.doubt = k.writes
+		}
 	}
 	switch {
 	case v == settled:
@@ -108,14 +110,20 @@ func (k *call) answered(value Value, err error, set *settings) verdict {
 	return v
 }
 
-// finish ends the call by its final answer. An error that is one says that nothing happened, also when earlier attempts
-// are in doubt: they share their request id with this one.
+// finish ends the call by its final answer.
 func (k *call) finish(value Value, err error) {
 	k.done, k.value = true, value
 	if err != nil {
-		k.doubt = k.doubt && OutcomeOf(err) != katakv.OutcomeNotApplied
+		k.doubt = k.doubt && !remembered(err)
 		k.fail(err, nil)
 	}
+}
+
+// remembered reports whether an error is one by which a command was executed. It is then the answer to all attempts with
+// the same request id, so that none of them took effect. A refusal beforehand says nothing of those before it.
+func remembered(err error) bool {
+	var reply *ReplyError
+	return errors.As(err, &reply) && (reply.Prefix == "ERR" || reply.Prefix == "WRONGTYPE")
 }
 
 // fail ends the call without an answer. ended is why there was no further attempt, if there could have been.

@@ -44,11 +44,7 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 		return nil, fmt.Errorf("open client: %w", err)
 	}
 	config.Addresses = slices.Clone(config.Addresses)
-	ids, err := newRequestIDs()
-	if err != nil {
-		return nil, fmt.Errorf("open client: %w", err)
-	}
-	c := &Client{config: config, ids: ids, dice: newDice(), closed: make(chan struct{})}
+	c := &Client{config: config, ids: newRequestIDs(), dice: newDice(), closed: make(chan struct{})}
 	c.mu.nodes = map[string]*node{}
 	c.Commands = Commands{client: c}.With(config.Options...)
 	if err := c.open(ctx); err != nil {

@@ -60,6 +60,7 @@ func TestOutcomes(t *testing.T) {
 	}{
 		{"refused for good", incr, nil, []string{"-WRONGTYPE no\r\n"}, client.ErrNotApplied, client.ErrUnknown, katakv.CodeWrongType, 1},
 		{"refused after doubt", incr, nil, []string{hangUp, "-ERR value is not an integer\r\n"}, client.ErrNotApplied, client.ErrUnknown, 0, 2},
+		{"read-only disk after doubt", incr, nil, []string{hangUp, "-MISCONF full\r\n"}, client.ErrUnknown, client.ErrNotApplied, katakv.CodeReadOnly, 2},
 		{"read-only disk", incr, nil, []string{"-MISCONF full\r\n"}, client.ErrNotApplied, client.ErrUnknown, katakv.CodeReadOnly, 1},
 		{"no id, broken", "INCRBY", []client.Option{client.WithoutRequestID()}, []string{hangUp}, client.ErrUnknown, client.ErrNotApplied, 0, 1},
 		{"no id, unknown", "INCRBY", []client.Option{client.WithoutRequestID()}, []string{"-UNKNOWN lost\r\n"}, client.ErrUnknown, client.ErrNotApplied, katakv.CodeUnknown, 1},

@@ -142,12 +142,13 @@ func (c Commands) MGet(ctx context.Context, keys ...string) ([][]byte, error) {
 	}
 	values := make([][]byte, len(keys))
 	for _, p := range parts {
-		if len(p.call.value.Elems) != len(p.at) {
-			p.call.fail(unexpected(p.call.value), nil)
-			return nil, p.call.err
+		o := operation[[][]byte]{p.call, asList(len(p.at))}
+		some, err := o.result()
+		if err != nil {
+			return nil, err
 		}
 		for i, at := range p.at {
-			values[at], _ = asBytes(p.call.value.Elems[i])
+			values[at] = some[i]
 		}
 	}
 	return values, nil

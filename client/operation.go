@@ -93,6 +93,23 @@ func asBytes(v Value) ([]byte, error) {
 	return v.Bytes, nil
 }
 
+// asList reads so many values.
+func asList(count int) func(Value) ([][]byte, error) {
+	return func(v Value) ([][]byte, error) {
+		if len(v.Elems) != count {
+			return nil, unexpected(v)
+		}
+		list := make([][]byte, count)
+		for i, elem := range v.Elems {
+			var err error
+			if list[i], err = asBytes(elem); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+}
+
 func asInt(v Value) (int64, error) {
 	if v.Kind != KindInt {
 		return 0, unexpected(v)

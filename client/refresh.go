@@ -20,7 +20,7 @@ const (
 	maxAsked = 5
 
 	// minRefresh is the least time between two refreshes, whoever wants one: a thousand calls that fail together ask once.
-	minRefresh = 20 * time.Millisecond
+	minRefresh = 50 * time.Millisecond
 
 	// catchUpAfter is the least time between two refreshes that nothing but a newer epoch asks for.
 	catchUpAfter = time.Second

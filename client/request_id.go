@@ -3,7 +3,6 @@ package client
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"strconv"
 	"sync/atomic"
 )
@@ -17,12 +16,10 @@ type requestIDs struct {
 	count  atomic.Uint64
 }
 
-func newRequestIDs() (*requestIDs, error) {
+func newRequestIDs() *requestIDs {
 	nonce := make([]byte, nonceBytes)
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, fmt.Errorf("choose a nonce for request ids: %w", err)
-	}
-	return &requestIDs{prefix: base64.RawURLEncoding.EncodeToString(nonce) + "-"}, nil
+	_, _ = rand.Read(nonce) // never fails
+	return &requestIDs{prefix: base64.RawURLEncoding.EncodeToString(nonce) + "-"}
 }
 
 func (r *requestIDs) next() string {
