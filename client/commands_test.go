@@ -222,6 +222,29 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// Neither side ever waits for the other to read: of large commands with large answers few are on the way at a time.
+func TestBatchesOfLargeCommands(t *testing.T) {
+	f := startScripted(t, 1, false)
+	c := f.open(nil)
+	large := strings.Repeat("k", 60<<10)
+	f.on(func(_ int, command string) string {
+		if strings.HasPrefix(command, "GET") {
+			return bulk(large)
+		}
+		return ""
+	})
+	var b client.Batch
+	for i := range 300 {
+		b.Get(fmt.Sprint(i, large))
+	}
+	if err := c.Run(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if seen := f.take(); len(seen) != b.Len() {
+		t.Errorf("%d commands were sent %d times", b.Len(), len(seen))
+	}
+}
+
 // A command over several slots that was applied in part is of unknown outcome.
 func TestPartsHaveOneOutcome(t *testing.T) {
 	f := startScripted(t, 1, false)

@@ -61,12 +61,22 @@ func (c *Client) run(ctx context.Context, set settings, calls []*call) {
 		}
 		wave := f.wave(left)
 		f.fly(ctx, wave)
-		left = slices.DeleteFunc(slices.Clone(left), func(k *call) bool { return k.done })
-		if len(left) == 0 {
+		if left = undone(left); len(left) == 0 {
 			return
 		}
 		f.regroup(ctx, wave)
 	}
+}
+
+// undone returns the calls that are not settled; it leaves the slice alone, which is the caller's.
+func undone(calls []*call) []*call {
+	var left []*call
+	for _, k := range calls {
+		if !k.done {
+			left = append(left, k)
+		}
+	}
+	return left
 }
 
 // ended returns why no further attempt may be made. The wall clock counts as well as the monotonic one, which stands

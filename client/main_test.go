@@ -48,7 +48,7 @@ func startCluster() {
 			panic(err)
 		}
 		for _, n := range real.Nodes {
-			addresses = append(addresses, n.Addresses.Cluster)
+			addresses = append(addresses, n.Cluster)
 		}
 	})
 }

@@ -45,7 +45,7 @@ func ports(c *localcluster.Cluster, of func(*localcluster.Node) string) []string
 	return addrs
 }
 
-func clusterPort(n *localcluster.Node) string { return n.Addresses.Cluster }
+func clusterPort(n *localcluster.Node) string { return n.Cluster }
 func plainPort(n *localcluster.Node) string   { return n.Plain }
 
 // tally is what a counting goroutine was told.
