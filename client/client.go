@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,8 +59,8 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 func (c *Client) open(ctx context.Context) error {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
+	failures := map[string]error{}
 	for pause := firstBackoff; ; pause = min(2*pause, lastBackoff) {
-		var failures []error
 		for _, n := range c.candidates() {
 			heard, err := n.ask(ctx)
 			if err == nil {
@@ -67,10 +68,12 @@ func (c *Client) open(ctx context.Context) error {
 				c.routes.Store(heard.routes)
 				return nil
 			}
-			failures = append(failures, err)
+			if failures[n.addr] == nil || ctx.Err() == nil { // the end of the context explains nothing
+				failures[n.addr] = err
+			}
 		}
 		if err := c.sleep(ctx, pause); err != nil {
-			return errors.Join(append(failures, err)...)
+			return errors.Join(append(slices.Collect(maps.Values(failures)), err)...)
 		}
 	}
 }

@@ -88,26 +88,31 @@ func TestOutcomes(t *testing.T) {
 // When time runs out, the error tells whether an attempt may have taken effect.
 func TestTheContextEndsRetries(t *testing.T) {
 	for _, tt := range []struct {
-		name, first string
-		want        error
+		name    string
+		answers []string
+		want    error
 	}{
-		{"never", "-TRYAGAIN full\r\n", client.ErrNotApplied},
-		{"perhaps", "-UNKNOWN lost\r\n", client.ErrUnknown},
+		{"never", nil, client.ErrNotApplied},
+		{"perhaps", []string{"-UNKNOWN lost\r\n"}, client.ErrUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := startScripted(t, 1, false)
-			c := f.open(nil)
-			first := once("KATA ONCE", tt.first)
+			f := startScripted(t, 2, false)
+			f.leader = 1 // to which no connection is made before
+			c := f.open(func(config *client.Config) {
+				config.CallTimeout, config.Addresses = short, config.Addresses[:1]
+			})
+			script := once("KATA ONCE", tt.answers...)
 			f.on(func(node int, command string) string {
-				if answer := first(node, command); answer != "" || !strings.HasPrefix(command, "KATA ONCE") {
+				if answer := script(node, command); answer != "" || !strings.HasPrefix(command, "KATA ONCE") {
 					return answer
 				}
 				return "-CLUSTERDOWN no leader\r\n"
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), short)
-			defer cancel()
-			err := c.Set(ctx, "k", nil)
-			if !errors.Is(err, tt.want) || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, &katakv.Error{Code: katakv.CodeClusterDown}) {
+			if tt.answers == nil {
+				f.nodes[1].stop() // nothing is ever sent
+			}
+			err := c.Set(context.WithoutCancel(t.Context()), "k", nil)
+			if !errors.Is(err, tt.want) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v, want %v by the end of the context", err, tt.want)
 			}
 			var failure *client.Error
@@ -327,6 +332,16 @@ func TestRestedConnectionsAreTried(t *testing.T) {
 	}
 }
 
+// foreignContext is a context that the standard library does not know.
+type foreignContext struct {
+	context.Context
+	done     chan struct{}
+	deadline time.Time
+}
+
+func (c foreignContext) Done() <-chan struct{}       { return c.done }
+func (c foreignContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
 func TestCloseEndsCallsAndLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	f := startScripted(t, 2, false)
@@ -354,6 +369,12 @@ func TestCloseEndsCallsAndLeavesNothing(t *testing.T) {
 	for _, n := range f.nodes {
 		n.stop()
 	}
+	wantGoroutines(t, before)
+}
+
+// wantGoroutines waits until no more goroutines are left than there were.
+func wantGoroutines(t *testing.T, before int) {
+	t.Helper()
 	for range 200 {
 		if runtime.NumGoroutine() <= before {
 			return
@@ -363,11 +384,32 @@ func TestCloseEndsCallsAndLeavesNothing(t *testing.T) {
 	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
+// The end of a context of another make is awaited by a goroutine: while a call waits, and no longer.
+func TestCallsForgetTheirContexts(t *testing.T) {
+	f := startScripted(t, 1, false)
+	c := f.open(nil)
+	if err := c.Set(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	ctx := foreignContext{t.Context(), make(chan struct{}), time.Now().Add(time.Minute)}
+	if err := c.Set(ctx, "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	wantGoroutines(t, before)
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	f := startScripted(t, 1, false)
-	f.on(func(_ int, command string) string { return "-LOADING this node is not part of a cluster yet\r\n" })
-	ctx, cancel := context.WithTimeout(t.Context(), short)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	asked := 0
+	f.on(func(_ int, command string) string {
+		if asked++; asked == 10 {
+			cancel()
+		}
+		return "-LOADING this node is not part of a cluster yet\r\n"
+	})
 	for _, tt := range []struct {
 		config client.Config
 		want   string
@@ -404,12 +446,23 @@ func TestPlainPorts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	asked := map[string]int{}
-	for _, command := range f.take() {
-		asked[command[:1]]++
-	}
+	asked := f.asked()
 	if asked["0"] == 0 || asked["2"] == 0 {
 		t.Errorf("asked %v", asked)
+	}
+	f.on(func(node int, _ string) string {
+		if node == 2 {
+			return hangUp
+		}
+		return ""
+	})
+	for range 60 {
+		if err := c.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked := f.asked(); asked["2"] > 15 {
+		t.Errorf("a node that fails is asked again and again: %v", asked)
 	}
 	f.on(once("MGET", "*2\r\n$1\r\n1\r\n$-1\r\n"))
 	values, err := c.MGet(t.Context(), "a", "b")

@@ -203,6 +203,15 @@ func (f *scripted) take() []string {
 	return seen
 }
 
+// asked returns how many commands each node has seen since the last time.
+func (f *scripted) asked() map[string]int {
+	asked := map[string]int{}
+	for _, command := range f.take() {
+		asked[command[:1]]++
+	}
+	return asked
+}
+
 // open opens a client that names the nodes.
 func (f *scripted) open(change func(*client.Config)) *client.Client {
 	f.t.Helper()

@@ -127,11 +127,7 @@ func TestReplicasShareReads(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		asked := map[string]int{}
-		for _, command := range f.take() {
-			asked[command[:1]]++
-		}
-		return asked
+		return f.asked()
 	}
 	if asked := read(); len(asked) != 3 {
 		t.Errorf("asked %v", asked)
@@ -242,6 +238,28 @@ func TestBatchesOfLargeCommands(t *testing.T) {
 	}
 	if seen := f.take(); len(seen) != b.Len() {
 		t.Errorf("%d commands were sent %d times", b.Len(), len(seen))
+	}
+}
+
+// As long as nothing fails, the commands for one node are sent in order, whatever their sizes.
+func TestBatchesKeepOrderAsLongAsNothingFails(t *testing.T) {
+	f := startScripted(t, 1, false)
+	c := f.open(nil)
+	f.on(func(_ int, command string) string {
+		if strings.HasPrefix(command, "GET") {
+			return bulk("")
+		}
+		return ""
+	})
+	var b client.Batch
+	for i := range 20 {
+		b.Get(fmt.Sprintf("{x}%02d%s", i, strings.Repeat("k", i%3*25<<10)))
+	}
+	if err := c.Run(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if seen := f.take(); !slices.IsSorted(seen) || len(seen) != 20 {
+		t.Errorf("%d commands, out of order", len(seen))
 	}
 }
 
