@@ -27,6 +27,8 @@ type Options struct {
 	Shards, Replicas, MaxValueBytes int
 	// Consistency is what reads ask for by default, likewise.
 	Consistency katakv.Consistency
+	// StrongReads is how leaders answer strong reads, likewise.
+	StrongReads placement.StrongReads
 }
 
 // Result says what is there now.

@@ -52,7 +52,9 @@ func Plan(nodes []placement.Node, options Options) (*placement.Map, error) {
 	if options.Cluster == 0 {
 		return nil, errors.New("a new cluster needs an id that is not zero")
 	}
-	settings := placement.Settings{Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency}
+	settings := placement.Settings{
+		Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency, StrongReads: options.StrongReads,
+	}
 	if settings.Replicas == 0 {
 		settings.Replicas = min(DefaultReplicas, len(nodes))
 	}
@@ -160,6 +162,10 @@ func checkSettings(m *placement.Map, options Options) error {
 	}
 	if wish, has := options.Consistency, m.Settings.Consistency; wish != (katakv.Consistency{}) && wish != has {
 		return fmt.Errorf("cluster %v was created with %v as its consistency, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
+			m.Cluster, has, wish)
+	}
+	if wish, has := options.StrongReads, m.Settings.StrongReads.OrDefault(); wish != "" && wish != has {
+		return fmt.Errorf("cluster %v was created with %v as its strong-reads, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
 			m.Cluster, has, wish)
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestIdentitySurvivesReopening(t *testing.T) {
 		t.Fatal(err)
 	}
 	for boot := 1; boot <= 3; boot++ {
-		got, err := d.NextBoot()
+		got, _, err := d.NextBoot(0)
 		if err != nil || int(got) != boot {
 			t.Fatalf("boot %d: got %d, %v", boot, got, err)
 		}

@@ -35,12 +35,13 @@ type witness struct {
 	configs    check.Configurations
 	corruption check.Corruption
 	bounds     *bounds
+	leases     *leases
 }
 
 func newWitness(c *Cluster, m *placement.Map) *witness {
 	w := &witness{
 		cluster: c, voters: make(map[katakv.ShardID][]katakv.ReplicaID), owner: make(map[katakv.ReplicaID]katakv.NodeID),
-		bounds: newBounds(c),
+		bounds: newBounds(c), leases: newLeases(c),
 	}
 	w.commits = check.NewCommits(&w.logs)
 	for i := range m.Shards {
@@ -146,12 +147,15 @@ func (w *witness) passed(n *Node, fx *core.Effects) []noted {
 	}
 	for _, f := range fx.Frames {
 		for i := range f.Message.Items {
-			w.said(f.Message.Items[i].Shard, f.Message.Items[i].Message)
+			item := &f.Message.Items[i]
+			w.said(item.Shard, item.Message)
+			w.hold(w.leases.said(n, item))
 		}
 	}
 	for i := range fx.Completions {
 		w.completed(&fx.Completions[i])
 	}
+	w.hold(w.leases.passed(n))
 	return batch
 }
 
@@ -178,6 +182,7 @@ func (w *witness) won(n *Node, l replica.Leadership) {
 	w.cluster.tell("%v leads %v in term %d", n.id, l.Shard, l.Term)
 	w.hold(w.elections.Won(m, l.Term))
 	w.hold(w.commits.Elected(m, l.Term))
+	w.hold(w.leases.elected(n, l))
 }
 
 // claims follows what a node tells the others that it leads.
@@ -218,6 +223,7 @@ func (w *witness) completed(done *replica.Completion) {
 		return
 	}
 	shard := done.Request.Shard
+	w.leases.wrote(shard, done.Index)
 	w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
 }
 
@@ -227,6 +233,7 @@ func (w *witness) observe(n *Node) {
 	w.hold(w.bounds.observe(n, rows))
 	for i := range rows {
 		s := &rows[i]
+		w.hold(w.leases.observe(n, s))
 		if s.Installing {
 			continue // its state and its log are between two positions
 		}
