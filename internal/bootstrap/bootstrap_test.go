@@ -224,6 +224,7 @@ func TestRefusals(t *testing.T) {
 		{"too many replicas", nil, bootstrap.Options{Cluster: 1, Peers: []string{"a", "b"}, Replicas: 3}, `3 replicas need as many nodes`},
 		{"other shards", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Shards: 5}, `with 48 as its shards, not 5`},
 		{"other replicas", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Replicas: 1}, `with 3 as its replicas`},
+		{"other strong reads", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, StrongReads: placement.StrongReadsIndex}, `with lease as its strong-reads, not read-index`},
 		{"other order", created, bootstrap.Options{Peers: []string{"b", "a", "c"}}, `node at b is n2 .*place 1`},
 		{"fewer", created, bootstrap.Options{Peers: []string{"a", "b"}}, `has 3 nodes, but 2 were named`},
 		{"more", func(f *fakeNodes, peers []string) {

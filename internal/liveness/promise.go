@@ -18,9 +18,11 @@ const (
 	// clockDriftAllowance is the inverse of how much the rates of two nodes' clocks may differ, ten times what crystals
 	// and slewing do.
 	clockDriftAllowance = 100
-	// renewTime is how long a process that was paused waits for probes before it accuses those whose promises ran out
+	// starvedLimit is how long after the last one a Tick must come for probes to be waiting, perhaps, that this process has
+	// not got to. renewTime is how long it then waits for them before it accuses those whose promises have run out
 	// meanwhile: a round trip on a busy machine.
-	renewTime = 60 * time.Millisecond
+	starvedLimit = 2 * ProbeInterval
+	renewTime    = 60 * time.Millisecond
 )
 
 // Hold says that from now on a promise runs to a node, or none any more.
@@ -36,7 +38,7 @@ type Hold struct {
 type given struct {
 	session wire.Session // zero: none runs
 	until   time.Duration
-	// accuse is set while the end of a promise during a pause of this process waits for a sign of life.
+	// accuse is set while the end of a promise, for which this process was perhaps too late, waits for a sign of life.
 	accuse bool
 }
 
@@ -62,12 +64,12 @@ func (w *Watch) lapse(p *peer, accuse bool) {
 	w.out.Holds = append(w.out.Holds, Hold{Node: p.node, Accuse: accuse})
 }
 
-// lapsed ends the promise to a peer if its time is over. Who was paused cannot tell a dead peer from probes that wait.
+// lapsed ends the promise to a peer if its time is over. Who was starved cannot tell a dead peer from probes that wait.
 func (w *Watch) lapsed(now time.Duration, p *peer) {
 	if p.given.session != (wire.Session{}) && now >= p.given.until {
-		paused := now < w.renewed
-		w.lapse(p, !paused)
-		p.given.accuse = paused
+		starved := now < w.renewed
+		w.lapse(p, !starved)
+		p.given.accuse = starved
 	}
 	if p.given.accuse && now >= w.renewed {
 		p.given.accuse = false

@@ -17,8 +17,9 @@ const (
 	// shard whose leader hangs or is cut off takes writes again within 1.5 s. On a machine that is loaded to the brim
 	// an answer has been seen to take a third of this.
 	DefaultPatience = 900 * time.Millisecond
-	// pauseLimit is how late a Tick must be for the process to take itself for paused.
-	pauseLimit = 2 * ProbeInterval
+	// pauseLimit is how long after the last one a Tick must come for the process to take itself for paused: then it gives
+	// everybody patience anew. A busy machine delays ticks by less than that.
+	pauseLimit = 300 * time.Millisecond
 )
 
 // Config builds a Watch.
@@ -111,12 +112,7 @@ func (w *Watch) peer(id katakv.NodeID) *peer {
 // Tick ends promises whose time is over, suspects who owes an answer for too long, and probes everybody each
 // ProbeInterval. It wants to be called again at Next; now never goes back.
 func (w *Watch) Tick(now time.Duration) {
-	if paused := w.last != 0 && now-w.last > pauseLimit; paused {
-		w.renewed = now + renewTime
-		for _, p := range w.peers {
-			p.heard = now
-		}
-	}
+	w.mindGap(now)
 	w.last = now
 	for _, p := range w.peers {
 		w.lapsed(now, p)
@@ -130,6 +126,21 @@ func (w *Watch) Tick(now time.Duration) {
 	w.next = now + ProbeInterval
 	for _, p := range w.peers {
 		w.out.Frames = append(w.out.Frames, Frame{To: p.node, Message: &wire.Probe{Boot: w.cfg.Boot, Sent: now}})
+	}
+}
+
+// mindGap takes note of how long this process has done nothing.
+func (w *Watch) mindGap(now time.Duration) {
+	gap := now - w.last
+	if w.last == 0 || gap <= starvedLimit {
+		return
+	}
+	w.renewed = now + renewTime
+	if gap <= pauseLimit {
+		return
+	}
+	for _, p := range w.peers {
+		p.heard = now
 	}
 }
 
