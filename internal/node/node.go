@@ -86,7 +86,7 @@ func Open(cfg Config) (*Node, error) {
 		router:       router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
 	n.topology.Store(n.router.Topology())
-	n.pulse = &pulse{node: n}
+	n.pulse = newPulse(n)
 	n.senders = newSenders(n)
 	n.receiver = newReceiver(n)
 	if err := n.openOrFail(); err != nil {
@@ -249,6 +249,7 @@ func (n *Node) leading() int {
 
 // abandon answers everything that still waits on a core and lets nothing new in.
 func (n *Node) abandon(m *machinery) {
+	n.pulse.end()
 	for _, l := range m.loops {
 		done := make(chan struct{})
 		if !l.inbox.put(event{do: func(c *core.Core) error {
