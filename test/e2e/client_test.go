@@ -203,6 +203,7 @@ func TestClientSessions(t *testing.T) {
 // wantToken reads every key through one node alone, in a session that has nothing but the token.
 func wantToken(t *testing.T, n *localcluster.Node, token, want string) {
 	t.Helper()
+	do(t, dial(t, n.Plain), "KATA", "SESSION", token) // any Redis client may have it, too
 	s, err := open(t, []string{n.Plain}).ParseSession(token)
 	if err != nil {
 		t.Fatal(err)
@@ -315,6 +316,19 @@ func TestClientCompareAndSet(t *testing.T) {
 	}
 	if gone, err := through.DeleteIf(t.Context(), "list", client.IfRevision(record.Revision)); err != nil || !gone.Applied {
 		t.Errorf("got %+v, %v", gone, err)
+	}
+	// A request that is sent again is answered as the first time, through whichever door, though its condition has failed.
+	var answers []client.Change
+	for _, door := range []*client.Client{through, open(t, ports(c, plainPort))} {
+		change, err := door.With(client.RequestID("lock-1")).SetIf(t.Context(), "lock", []byte("me"), client.IfAbsent())
+		if err != nil || !change.Applied {
+			t.Errorf("got %+v, %v", change, err)
+		}
+		answers = append(answers, change)
+	}
+	if other, err := through.SetIf(t.Context(), "lock", []byte("you"), client.IfAbsent()); err != nil || other.Applied ||
+		other.Revision != answers[0].Revision || answers[1] != answers[0] {
+		t.Errorf("got %+v, %v after %+v", other, err, answers)
 	}
 	if again, err := through.DeleteIf(t.Context(), "list", client.IfRevision(record.Revision)); err != nil || again.Applied || again.Revision != 0 {
 		t.Errorf("got %+v, %v", again, err)
