@@ -95,7 +95,8 @@ func (c Commands) IncrBy(ctx context.Context, key string, delta int64) (int64, e
 	return do(ctx, c, incrBy(key, delta))
 }
 
-// DeleteIf deletes a key if the condition holds, and tells whether it did.
+// DeleteIf deletes a key if the condition holds, and tells whether it did. A condition that there be nothing to delete,
+// [IfAbsent] or a revision of zero, is refused.
 func (c Commands) DeleteIf(ctx context.Context, key string, condition Condition) (Change, error) {
 	return do(ctx, c, delIf(key, condition))
 }

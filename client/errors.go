@@ -10,7 +10,7 @@ import (
 	"github.com/katakv/katakv"
 )
 
-// ErrClosed is the cause of a [ConnError] after [Conn.Close].
+// ErrClosed is the cause of errors after [Conn.Close] and [Client.Close].
 var ErrClosed = errors.New("closed by the caller")
 
 // ErrNothingPending is returned by Receive when no reply is awaited.

@@ -36,8 +36,8 @@ type flight struct {
 	pause     time.Duration
 }
 
-// batch is the calls of a wave for one node.
-type batch struct {
+// bundle is the calls of a wave for one node.
+type bundle struct {
 	node  *node
 	calls []*call
 	bytes int
@@ -98,17 +98,18 @@ func (f *flight) ended(ctx context.Context) error {
 }
 
 // wave sorts as many calls by node as may be sent now. A node takes them in order.
-func (f *flight) wave(left []*call) []*batch {
+func (f *flight) wave(left []*call) []*bundle {
 	f.routes = f.client.routes.Load()
-	var wave []*batch
+	prefix := f.prefixBytes()
+	var wave []*bundle
 	for _, k := range left {
 		n := f.target(k)
-		i := slices.IndexFunc(wave, func(b *batch) bool { return b.node == n })
+		i := slices.IndexFunc(wave, func(b *bundle) bool { return b.node == n })
 		if i < 0 {
 			i = len(wave)
-			wave = append(wave, &batch{node: n})
+			wave = append(wave, &bundle{node: n})
 		}
-		b, size := wave[i], k.size()
+		b, size := wave[i], prefix+k.size()
 		if len(b.calls) > 0 && (len(b.calls) == maxWaveCommands || b.bytes+size > maxWaveBytes) {
 			b.bytes = maxWaveBytes // nothing overtakes it
 			continue
@@ -119,9 +120,18 @@ func (f *flight) wave(left []*call) []*batch {
 	return wave
 }
 
-// size is roughly what a call takes on the wire.
+// prefixBytes is roughly what stands before each command.
+func (f *flight) prefixBytes() int {
+	const words = 128
+	if f.set.session == nil {
+		return words
+	}
+	return words + len(f.set.session.Token())
+}
+
+// size is roughly what the command itself takes on the wire.
 func (k *call) size() int {
-	n := 64
+	n := 0
 	for _, arg := range k.args {
 		n += 16 + len(arg)
 	}
@@ -153,7 +163,7 @@ func (f *flight) target(k *call) *node {
 }
 
 // fly sends a wave and waits for its replies.
-func (f *flight) fly(ctx context.Context, wave []*batch) {
+func (f *flight) fly(ctx context.Context, wave []*bundle) {
 	if len(wave) == 1 {
 		f.exchange(ctx, wave[0])
 		return
@@ -166,7 +176,7 @@ func (f *flight) fly(ctx context.Context, wave []*batch) {
 }
 
 // exchange sends a batch over one connection and receives its replies.
-func (f *flight) exchange(ctx context.Context, b *batch) {
+func (f *flight) exchange(ctx context.Context, b *bundle) {
 	timeout, careful := f.timeout(b.calls)
 	conn, err := b.node.take(ctx, timeout, careful)
 	if err != nil {
@@ -216,21 +226,21 @@ func (f *flight) timeout(calls []*call) (timeout time.Duration, careful bool) {
 	return f.client.config.AttemptTimeout << min(doublings, maxDoublings), false
 }
 
-func (f *flight) answerAll(b *batch, calls []*call, err error) {
+func (f *flight) answerAll(b *bundle, calls []*call, err error) {
 	for _, k := range calls {
 		f.answer(b, k, Value{}, err)
 	}
 }
 
 // answer notes an answer, or an error, to a call.
-func (f *flight) answer(b *batch, k *call, value Value, err error) {
+func (f *flight) answer(b *bundle, k *call, value Value, err error) {
 	v := k.answered(value, err, &f.set)
 	b.worst = max(b.worst, v)
 	var reply *ReplyError
 	switch {
 	case v == settled:
 		f.set.session.see(k.served, k.epoch)
-		f.client.hear(k.epoch)
+		f.client.noteEpoch(k.epoch)
 	case v != elsewhere:
 		b.stale = true
 	case errors.As(err, &reply):
@@ -246,7 +256,7 @@ func (f *flight) answer(b *batch, k *call, value Value, err error) {
 
 // regroup waits as long as the answers of a wave advise, and brings the map up to date. It returns early when there is no
 // going on.
-func (f *flight) regroup(ctx context.Context, wave []*batch) {
+func (f *flight) regroup(ctx context.Context, wave []*bundle) {
 	worst, stale := settled, false
 	for _, b := range wave {
 		worst, stale = max(worst, b.worst), stale || b.stale

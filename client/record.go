@@ -29,10 +29,10 @@ func IfRevision(revision katakv.Revision) Condition {
 	return Condition{revision.String()}
 }
 
-// IfAbsent holds while there is no such key. It is for writes; deleting on it is refused.
+// IfAbsent holds while there is no such key. To delete on it is refused.
 func IfAbsent() Condition { return Condition{"ABSENT"} }
 
-// IfPresent holds while the key is there, with whatever value. It is for writes; deleting on it is refused.
+// IfPresent holds while the key is there, with whatever value.
 func IfPresent() Condition { return Condition{"PRESENT"} }
 
 func (c Condition) words() [][]byte {

@@ -134,8 +134,8 @@ func (c *Client) refresh(ctx context.Context, known *routes, gap time.Duration) 
 	}
 }
 
-// hear notes the epoch of a map by which a node answered.
-func (c *Client) hear(epoch katakv.Epoch) {
+// noteEpoch notes the epoch of a map by which a node answered.
+func (c *Client) noteEpoch(epoch katakv.Epoch) {
 	for heard := c.heard.Load(); uint64(epoch) > heard; heard = c.heard.Load() {
 		c.heard.CompareAndSwap(heard, uint64(epoch))
 	}

@@ -16,7 +16,7 @@ func parseSetIf(args [][]byte) (Operation, *katakv.Error) {
 	return op, op.parseCondition(args[4:])
 }
 
-// parseDelIf reads KATA DEL key [IF revision].
+// parseDelIf reads KATA DEL key [IF revision | IF PRESENT].
 func parseDelIf(args [][]byte) (Operation, *katakv.Error) {
 	op := Operation{Kind: KindDelIf, Keys: args[2:3]}
 	return op, op.parseCondition(args[3:])
@@ -35,7 +35,7 @@ func (op *Operation) parseCondition(args [][]byte) *katakv.Error {
 	case op.Kind == KindSetIf && equalFold(args[1], "absent"):
 		op.Flags = FlagNX
 		return nil
-	case op.Kind == KindSetIf && equalFold(args[1], "present"):
+	case equalFold(args[1], "present"):
 		op.Flags = FlagXX
 		return nil
 	}

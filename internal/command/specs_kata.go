@@ -76,7 +76,7 @@ func kataRecordSpecs() []*Spec {
 		},
 		{
 			Name: "del", Arity: -3, Flags: SpecWrite | SpecFast, Group: GroupKata,
-			FirstKey: 2, LastKey: 2, Step: 1, Syntax: "key [IF revision]", Since: sinceRedis, Complexity: "O(1)",
+			FirstKey: 2, LastKey: 2, Step: 1, Syntax: "key [IF revision | IF PRESENT]", Since: sinceRedis, Complexity: "O(1)",
 			Summary: "Deletes a key if the condition holds; returns whether it did, and the revision that the record has now",
 			Parse:   parseDelIf,
 		},

@@ -81,6 +81,7 @@ func TestParseConditions(t *testing.T) {
 		{"KATA SET k v IF 12-3", command.Operation{Kind: command.KindSetIf, Flags: command.FlagRevision, Delta: int64(revision)}, ""},
 		{"KATA DEL k", command.Operation{Kind: command.KindDelIf}, ""},
 		{"KATA DEL k IF 12-3", command.Operation{Kind: command.KindDelIf, Flags: command.FlagRevision, Delta: int64(revision)}, ""},
+		{"KATA DEL k IF PRESENT", command.Operation{Kind: command.KindDelIf, Flags: command.FlagXX}, ""},
 		{"KATA DEL k IF ABSENT", command.Operation{}, `ERR the condition: "ABSENT" is no revision, which looks like 4711-0`},
 		{"KATA SET k v IF 12", command.Operation{}, `ERR the condition: "12" is no revision, which looks like 4711-0`},
 		{"KATA SET k v UNLESS ABSENT", command.Operation{}, "ERR syntax error"},

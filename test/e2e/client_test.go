@@ -55,7 +55,7 @@ type tally struct {
 	shared                             []int64
 }
 
-// TestClientCountsThroughKilledLeaders kills nodes under clients that count. With request ids every count is
+// TestClientCountsThroughKilledLeaders kills and stops nodes under clients that count. With request ids every count is
 // acknowledged and exact; without, the doubtful ones are named as such, and nothing else is in doubt.
 func TestClientCountsThroughKilledLeaders(t *testing.T) {
 	t.Parallel()
@@ -84,6 +84,9 @@ func TestClientCountsThroughKilledLeaders(t *testing.T) {
 		time.Sleep(time.Second)
 		killAndRestart(t, c.Nodes[i%len(c.Nodes)])
 	}
+	for _, n := range c.Nodes { // one that hangs keeps its connections
+		hang(t, n)
+	}
 	stop.Store(true)
 	group.Wait()
 
@@ -111,6 +114,7 @@ func TestClientCountsThroughKilledLeaders(t *testing.T) {
 		t.Errorf("%d increments were answered %d different counts", asks, different)
 	}
 	sameChecksums(t, c)
+	t.Logf("%d increments of the shared key", asks)
 }
 
 // count adds one to the own key and, with ids, to the one that all share.
@@ -151,6 +155,23 @@ func killAndRestart(t *testing.T, n *localcluster.Node) {
 	}
 	time.Sleep(time.Second)
 	restart(t, n)
+}
+
+// hang stops a node's process for longer than the others wait for it.
+func hang(t *testing.T, n *localcluster.Node) {
+	t.Helper()
+	if err := n.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	if err := n.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := n.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func restart(t *testing.T, n *localcluster.Node) {
@@ -203,6 +224,7 @@ func TestClientSessions(t *testing.T) {
 // wantToken reads every key through one node alone, in a session that has nothing but the token.
 func wantToken(t *testing.T, n *localcluster.Node, token, want string) {
 	t.Helper()
+	do(t, dial(t, n.Plain), "KATA", "SESSION", token) // any Redis client may have it, too
 	s, err := open(t, []string{n.Plain}).ParseSession(token)
 	if err != nil {
 		t.Fatal(err)
@@ -313,8 +335,30 @@ func TestClientCompareAndSet(t *testing.T) {
 	if err != nil || len(record.Value) != writers*rounds {
 		t.Errorf("got %d bytes, %v, want %d", len(record.Value), err, writers*rounds)
 	}
+	if no, err := through.DeleteIf(t.Context(), "list", client.IfRevision(record.Revision+1)); err != nil || no.Applied || no.Revision != record.Revision {
+		t.Errorf("got %+v, %v", no, err)
+	}
+	if no, err := through.DeleteIf(t.Context(), "nothing", client.IfPresent()); err != nil || no.Applied || no.Revision != 0 {
+		t.Errorf("got %+v, %v", no, err)
+	}
+	if _, err := through.DeleteIf(t.Context(), "list", client.IfAbsent()); !errors.Is(err, client.ErrNotApplied) {
+		t.Errorf("got %v", err)
+	}
 	if gone, err := through.DeleteIf(t.Context(), "list", client.IfRevision(record.Revision)); err != nil || !gone.Applied {
 		t.Errorf("got %+v, %v", gone, err)
+	}
+	// A request that is sent again is answered as the first time, through whichever door, though its condition has failed.
+	var answers []client.Change
+	for _, door := range []*client.Client{through, open(t, ports(c, plainPort))} {
+		change, err := door.With(client.RequestID("lock-1")).SetIf(t.Context(), "lock", []byte("me"), client.IfAbsent())
+		if err != nil || !change.Applied {
+			t.Errorf("got %+v, %v", change, err)
+		}
+		answers = append(answers, change)
+	}
+	if other, err := through.SetIf(t.Context(), "lock", []byte("you"), client.IfAbsent()); err != nil || other.Applied ||
+		other.Revision != answers[0].Revision || answers[1] != answers[0] {
+		t.Errorf("got %+v, %v after %+v", other, err, answers)
 	}
 	if again, err := through.DeleteIf(t.Context(), "list", client.IfRevision(record.Revision)); err != nil || again.Applied || again.Revision != 0 {
 		t.Errorf("got %+v, %v", again, err)
