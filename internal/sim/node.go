@@ -252,7 +252,9 @@ func (n *Node) carry(fx *core.Effects) {
 		n.gossipSoon = true
 	}
 	n.router.Leadership(fx.Leaderships)
-	n.cluster.witness.routed(n)
+	if len(fx.Leaderships) > 0 {
+		n.cluster.witness.routed(n)
+	}
 	n.router.Completed(n.now(), fx.Completions)
 	n.carryRouter()
 	if fx.More || n.core.HasWork() {
