@@ -78,7 +78,9 @@ func (r *Replica) applyEntry(e *raftpb.Entry, w *kv.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.pace.saw(r.machine.Meta().Clock, r.now())
+	if len(e.GetData()) > 0 { // else it has no stamp, and remembers nothing
+		r.pace.saw(r.machine.Meta().Clock, r.now())
+	}
 	if mine != nil {
 		r.answered = mine.complete(index, replies, r.answered)
 	}

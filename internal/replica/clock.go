@@ -26,15 +26,19 @@ const (
 // it. So a wrong wall clock cannot make a shard forget early by more than half, a right one that follows makes up for it,
 // and the clock never stands still.
 //
+// Every entry is something to measure from, whether it moved the clock or not: what it remembers is forgotten by the clock
+// that it was applied at. So no stamp is further ahead of an earlier entry than twice the time since that entry.
+//
 // Only the first stamp of a shard is the wall clock as it is. And until a leader has applied an entry of its own term, with
 // all that others may have committed before, its stamps stand where it last saw the clock: measured from there, they
 // could leap ahead of a clock that others moved slowly meanwhile.
 type pace struct {
-	// seen is the shard's clock as applied entries moved it.
+	// seen is the shard's clock after the last entry that was applied.
 	seen moment
-	// last is what the next stamp goes on from: what was seen, or this leadership's own last stamp. Stamps of an earlier
-	// leadership do not count, as they may never take effect.
+	// last is what the next stamp goes on from: what was seen, or, if own is set, this leadership's own last stamp. Stamps
+	// of an earlier leadership do not count, as they may never take effect.
 	last moment
+	own  bool
 	// alarmed is set while the clocks are too far apart.
 	alarmed bool
 }
@@ -45,32 +49,31 @@ type moment struct {
 	since time.Duration
 }
 
-// saw takes note of the shard's clock as applied entries moved it.
+// saw takes note of the shard's clock after an entry was applied.
 func (p *pace) saw(clock int64, now Time) {
-	if clock > p.seen.clock {
-		p.seen = moment{clock, now.Monotonic}
-	}
-	if clock > p.last.clock {
-		p.last = p.seen
+	p.seen = moment{clock, now.Monotonic}
+	if !p.own || clock > p.last.clock {
+		p.last, p.own = p.seen, false
 	}
 }
 
 // lead begins a leadership.
-func (p *pace) lead() { p.last = p.seen }
+func (p *pace) lead() { p.last, p.own = p.seen, false }
 
 // stamp returns the stamp of an entry that is proposed now. Stamps of one leadership never go back. Current says that an
 // entry of the leader's own term is applied.
 func (p *pace) stamp(now Time, current bool) int64 {
+	elapsed := max(now.Monotonic-p.last.since, 0)
+	slowest := p.last.clock + (elapsed / clockRate).Milliseconds()
+	fastest := p.last.clock + (elapsed * clockRate).Milliseconds()
+	next := min(max(now.Wall, slowest), fastest)
 	switch {
 	case p.last.clock == 0:
-		p.last = moment{now.Wall, now.Monotonic}
-	case current:
-		elapsed := max(now.Monotonic-p.last.since, 0)
-		slowest := p.last.clock + (elapsed / clockRate).Milliseconds()
-		fastest := p.last.clock + (elapsed * clockRate).Milliseconds()
-		if next := min(max(now.Wall, slowest), fastest); next > p.last.clock { // else time adds up until it is a millisecond
-			p.last = moment{next, now.Monotonic}
-		}
+		p.last, p.own = moment{now.Wall, now.Monotonic}, true
+	case !current:
+		p.last, p.own = moment{p.last.clock, now.Monotonic}, true
+	case next > p.last.clock: // else time adds up until it is a millisecond
+		p.last, p.own = moment{next, now.Monotonic}, true
 	}
 	return p.last.clock
 }

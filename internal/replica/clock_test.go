@@ -61,7 +61,6 @@ func TestPaceOfManyStamps(t *testing.T) {
 func TestPaceOfNewLeader(t *testing.T) {
 	var p pace
 	p.saw(1_000_000, at(10, 0))
-	p.saw(999_000, at(11, 0)) // older news
 	if got := p.stamp(at(15, 7200), true); got != 1_010_000 {
 		t.Errorf("after 5 s with a clock 2 hours ahead: got %d, want 10 s on", got)
 	}
@@ -97,8 +96,31 @@ func TestPaceWaitsForTheOwnTerm(t *testing.T) {
 	if got := p.stamp(at(20, 3600), false); got != 1_000_000 {
 		t.Errorf("got %d, want where the clock was last seen", got)
 	}
+	if got := p.stamp(at(21, 3600), true); got != 1_002_000 {
+		t.Errorf("got %d, want 2 s after a stamp of a second ago: what that remembers must not be forgotten", got)
+	}
+	p = pace{}
+	p.saw(1_000_000, at(0, 0))
+	p.lead()
 	p.saw(1_010_000, at(20, 3600)) // others went on, at half the speed
 	if got := p.stamp(at(21, 3600), true); got != 1_012_000 {
 		t.Errorf("got %d, want 2 s after what was seen a second ago", got)
+	}
+}
+
+// An entry that did not move the clock remembers things from when it was applied all the same. Seed 604, where nobody led
+// for a while.
+func TestPaceCountsFromTheLastEntry(t *testing.T) {
+	var p pace
+	p.saw(1_000_000, at(0, 0))
+	p.saw(1_000_000, at(20, 3600))
+	p.lead()
+	if got := p.stamp(at(21, 3600), true); got != 1_002_000 {
+		t.Errorf("got %d, want 2 s after the last entry", got)
+	}
+	p.lead()
+	p.saw(1_000_000, at(25, 3600)) // what the leader before had left
+	if got := p.stamp(at(26, 3600), true); got != 1_002_000 {
+		t.Errorf("got %d, want 2 s after the last entry", got)
 	}
 }

@@ -43,10 +43,10 @@ func Open(dir string, opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("open state engine in %s: %w", dir, err)
 	}
 	e.db = db
+	e.rest()
 	if err := e.clearStaging(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state engine: clear %s: %w", e.staging, err), db.Close())
 	}
-	e.rest()
 	return e, nil
 }
 
