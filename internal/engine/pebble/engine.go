@@ -20,7 +20,7 @@ type Engine struct {
 	fs       vfs.FS
 	options  *pebble.Options
 	staging  string
-	manual   bool // compacts only when told to
+	removals *lateRemovals // nil: Pebble's own goroutines decide when files go
 	counters counters
 	tables   tableNumbers
 }
@@ -33,7 +33,12 @@ func Open(dir string, opts Options) (*Engine, error) {
 	if opts.FS == nil {
 		opts.FS = vfs.Default
 	}
-	e := &Engine{fs: opts.FS, staging: opts.FS.PathJoin(dir, stagingName), manual: opts.ManualCompaction}
+	e := &Engine{}
+	if opts.ManualCompaction {
+		e.removals = newLateRemovals(opts.FS)
+		opts.FS = e.removals
+	}
+	e.fs, e.staging = opts.FS, opts.FS.PathJoin(dir, stagingName)
 	e.options = opts.pebbleOptions(&e.counters)
 	cache := pebble.NewCache(orDefault(opts.CacheBytes, DefaultCacheBytes))
 	defer cache.Unref()
@@ -43,8 +48,7 @@ func Open(dir string, opts Options) (*Engine, error) {
 		return nil, fmt.Errorf("open state engine in %s: %w", dir, err)
 	}
 	e.db = db
-	e.rest()
-	if err := e.clearStaging(); err != nil {
+	if err := errors.Join(e.rest(), e.clearStaging()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state engine: clear %s: %w", e.staging, err), db.Close())
 	}
 	return e, nil
@@ -93,16 +97,20 @@ func (e *Engine) Flush() error {
 	if err := e.db.Flush(); err != nil {
 		return fmt.Errorf("flush state engine: %w", err)
 	}
-	e.rest()
-	return nil
+	return e.rest()
 }
 
-// rest waits, in an engine for tests that repeat, until Pebble's goroutine has removed the files that are no longer
-// needed: what is on the disk at a moment must not depend on how fast it is.
-func (e *Engine) rest() {
-	if e.manual {
-		e.db.TestOnlyWaitForCleaning()
+// rest removes, in an engine for tests that repeat, the files that are no longer needed: what is on the disk at a moment
+// must not depend on how fast Pebble's goroutines are.
+func (e *Engine) rest() error {
+	if e.removals == nil {
+		return nil
 	}
+	e.db.TestOnlyWaitForCleaning()
+	if err := e.removals.carryOut(); err != nil {
+		return fmt.Errorf("remove files of the state engine: %w", err)
+	}
+	return nil
 }
 
 // Durable implements engine.Engine.
@@ -129,7 +137,11 @@ func (e *Engine) Metrics() engine.Metrics {
 
 // Close implements engine.Engine. It waits for flushes and compactions that run, and starts none.
 func (e *Engine) Close() error {
-	if err := e.db.Close(); err != nil {
+	err := e.db.Close()
+	if e.removals != nil {
+		err = errors.Join(err, e.removals.carryOut())
+	}
+	if err != nil {
 		return fmt.Errorf("close state engine: %w", err)
 	}
 	return nil
