@@ -14,6 +14,10 @@ const (
 	onceBehind = 3
 	// onceFirstKey is where the first key stands, in all commands on keys.
 	onceFirstKey = onceBehind + 1
+	// journeyBehind is how many arguments stand before the command: KATA and JOURNEY.
+	journeyBehind = 2
+	// journeyFirstKey is where the first key stands, unless KATA ONCE is between.
+	journeyFirstKey = journeyBehind + 1
 	// sinceRedis fills a field of Redis's documentation: no Redis has these commands.
 	sinceRedis = "0.0.0"
 )
@@ -29,6 +33,12 @@ func kataSubcommands() []*Spec {
 			Name: "session", Arity: -2, Flags: SpecStale | SpecFast, Group: GroupKata,
 			Syntax: "[token]", Since: sinceRedis, Complexity: "O(N) for N shards used",
 			Summary: "Returns what the connection has written and seen as a token, or adds that of a token to it",
+		},
+		{
+			Name: "journey", Arity: -4, Flags: SpecWrite | SpecDenyOOM, Group: GroupKata,
+			FirstKey: journeyFirstKey, LastKey: journeyFirstKey, Step: 1, Behind: journeyBehind,
+			Syntax: "command [argument ...]", Since: sinceRedis, Complexity: "that of the command",
+			Summary: "Executes a command on keys, and tells what became of it, step by step",
 		},
 		{
 			Name: "last", Arity: 2, Flags: connectionFlags, Group: GroupKata,
@@ -48,8 +58,10 @@ func kataSubcommands() []*Spec {
 	}
 }
 
-// KATA ONCE looks its command up in the table, which would be a cycle in a plain initialiser.
+// KATA ONCE and KATA JOURNEY look their command up in the table, which would be a cycle in a plain initialiser.
 func init() {
 	once, _ := table["kata"].Subcommand([]byte("once"))
 	once.Parse = parseOnce
+	journey, _ := table["kata"].Subcommand([]byte("journey"))
+	journey.Parse = parseJourney
 }

@@ -95,6 +95,17 @@ func (c *conn) collect(w *workspace, topology *router.Topology) error {
 
 // addCall parses a data command into the batch.
 func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte) {
+	op, err := c.parse(spec, args)
+	if err != nil {
+		w.refuse(err)
+		return
+	}
+	w.bytes += op.Bytes()
+	w.calls = append(w.calls, router.Call{Operation: op})
+}
+
+// parse turns the arguments of a data command into an operation that this port may execute.
+func (c *conn) parse(spec *command.Spec, args [][]byte) (command.Operation, *katakv.Error) {
 	op, err := spec.Parse(args)
 	if err == nil {
 		err = c.limits.Check(&op)
@@ -102,15 +113,10 @@ func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte) {
 	if err == nil && len(op.Keys) > 1 && c.server.clustered() && crossesSlots(op.Keys) {
 		err = errCrossSlot
 	}
-	if err != nil {
-		w.refuse(err)
-		return
-	}
 	if op.Kind == command.KindAppend {
 		op.Delta = int64(c.limits.MaxValueBytes) // travels in the log, so that all replicas judge alike
 	}
-	w.bytes += op.Bytes()
-	w.calls = append(w.calls, router.Call{Operation: op})
+	return op, err
 }
 
 func crossesSlots(keys [][]byte) bool {

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"time"
+
+	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
+	"github.com/katakv/katakv/internal/resp"
+	"github.com/katakv/katakv/internal/router"
+)
+
+// kataJourney is KATA JOURNEY command [argument ...]: a map of the command's own reply and of what became of it. The command
+// is executed as it would be alone. A redirect is answered as such, for cluster clients to follow.
+func (r *request) kataJourney() {
+	op, err := r.parse(r.spec, r.args)
+	if err != nil {
+		writeError(r.w, r.topology, err)
+		return
+	}
+	calls := []router.Call{{Operation: op}}
+	story := journey.New()
+	mode := r.server.config.Mode
+	if r.readOnly {
+		mode = r.mode(&op, r.topology)
+	}
+	r.server.config.Backend.Run(r.server.ctx, router.Batch{
+		Mode: mode, Calls: calls, Read: r.consistency(r.topology), Session: &r.reading.session, Journey: story,
+	})
+	r.reading.answered(&calls[0])
+	topology := r.server.config.Backend.Topology()
+	if reply := &calls[0].Reply; reply.Kind == command.ReplyError && reply.Err.Code == katakv.CodeMoved {
+		writeError(r.w, topology, reply.Err)
+		return
+	}
+	report := story.Report()
+	r.w.MapHeader(3)
+	r.w.BulkString("reply")
+	writeReply(r.w, topology, &calls[0].Reply)
+	r.w.BulkString("steps")
+	r.w.ArrayHeader(len(report.Steps))
+	for i := range report.Steps {
+		writeStep(r.w, &report.Steps[i])
+	}
+	r.w.BulkString("dropped")
+	r.w.Int(int64(report.Dropped))
+}
+
+// stepFields are the numbers of a step that are written only where they say something.
+var stepFields = []struct {
+	name string
+	of   func(*journey.Step) uint64
+}{
+	{"margin-us", func(s *journey.Step) uint64 { return uint64((s.Margin + time.Microsecond - 1).Microseconds()) }},
+	{"shard", func(s *journey.Step) uint64 { return uint64(s.Shard) }},
+	{"peer", func(s *journey.Step) uint64 { return uint64(s.Peer) }},
+	{"term", func(s *journey.Step) uint64 { return uint64(s.Term) }},
+	{"index", func(s *journey.Step) uint64 { return uint64(s.Index) }},
+}
+
+// writeStep writes a step as a map.
+func writeStep(w *resp.Writer, s *journey.Step) {
+	fields := 4
+	for _, f := range stepFields {
+		if f.of(s) != 0 {
+			fields++
+		}
+	}
+	if s.Kind == journey.Refused {
+		fields++
+	}
+	w.MapHeader(fields)
+	w.BulkString("at-us")
+	w.Int(s.At.Microseconds())
+	w.BulkString("node")
+	w.Int(int64(s.Node))
+	w.BulkString("role")
+	w.BulkString(s.Role.String())
+	w.BulkString("step")
+	w.BulkString(s.Kind.String())
+	for _, f := range stepFields {
+		if n := f.of(s); n != 0 {
+			w.BulkString(f.name)
+			w.Int(int64(n))
+		}
+	}
+	if s.Kind == journey.Refused {
+		w.BulkString("code")
+		w.BulkString(s.Code.String())
+	}
+}
