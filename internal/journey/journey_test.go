@@ -121,6 +121,30 @@ func TestNobodyAsked(t *testing.T) {
 	}
 }
 
+// TestFieldsSayEverything: whoever reads them has the step again, to the microsecond.
+func TestFieldsSayEverything(t *testing.T) {
+	for _, want := range []journey.Step{
+		{Kind: journey.Received, Node: 1},
+		{
+			Kind: journey.Refused, Role: journey.Follower, At: 1200 * time.Microsecond, Margin: 9 * time.Microsecond, Node: 1, Shard: 2, Peer: 3,
+			Term: 4, Index: 5, Code: katakv.CodeTryAgain,
+		},
+	} {
+		var got journey.Step
+		for _, f := range want.Fields(nil) {
+			got.Set(f)
+		}
+		got.Set(journey.Field{Name: "weather", Word: "fair"})
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	margin := journey.Step{Margin: 1}
+	if f := margin.Fields(nil)[1]; f.Name != "margin-us" || f.Number != 1 {
+		t.Errorf("got %+v", f)
+	}
+}
+
 // TestKinds: each has a name of its own, and words for people.
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}

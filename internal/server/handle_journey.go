@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/journey"
@@ -46,46 +44,16 @@ func (r *request) kataJourney() {
 	r.w.Int(int64(report.Dropped))
 }
 
-// stepFields are the numbers of a step that are written only where they say something.
-var stepFields = []struct {
-	name string
-	of   func(*journey.Step) uint64
-}{
-	{"margin-us", func(s *journey.Step) uint64 { return uint64((s.Margin + time.Microsecond - 1).Microseconds()) }},
-	{"shard", func(s *journey.Step) uint64 { return uint64(s.Shard) }},
-	{"peer", func(s *journey.Step) uint64 { return uint64(s.Peer) }},
-	{"term", func(s *journey.Step) uint64 { return uint64(s.Term) }},
-	{"index", func(s *journey.Step) uint64 { return uint64(s.Index) }},
-}
-
 // writeStep writes a step as a map.
 func writeStep(w *resp.Writer, s *journey.Step) {
-	fields := 4
-	for _, f := range stepFields {
-		if f.of(s) != 0 {
-			fields++
+	fields := s.Fields(nil)
+	w.MapHeader(len(fields))
+	for _, f := range fields {
+		w.BulkString(f.Name)
+		if f.Word != "" {
+			w.BulkString(f.Word)
+		} else {
+			w.Int(f.Number)
 		}
-	}
-	if s.Kind == journey.Refused {
-		fields++
-	}
-	w.MapHeader(fields)
-	w.BulkString("at-us")
-	w.Int(s.At.Microseconds())
-	w.BulkString("node")
-	w.Int(int64(s.Node))
-	w.BulkString("role")
-	w.BulkString(s.Role.String())
-	w.BulkString("step")
-	w.BulkString(s.Kind.String())
-	for _, f := range stepFields {
-		if n := f.of(s); n != 0 {
-			w.BulkString(f.name)
-			w.Int(int64(n))
-		}
-	}
-	if s.Kind == journey.Refused {
-		w.BulkString("code")
-		w.BulkString(s.Code.String())
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/katakv/katakv/internal/router"
 )
 
-const fakeSteps = `[["at-us" :0 "node" :1 "role" "router" "step" "received"] ["at-us" :7 "node" :2 "role" "leader" "step" "durable" ` +
-	`"margin-us" :2 "shard" :4 "peer" :3 "term" :5 "index" :6]]`
+const fakeSteps = `[["at-us" :0 "node" :1 "role" "router" "step" "received"] ["at-us" :7 "margin-us" :2 "node" :2 "role" "leader" ` +
+	`"step" "durable" "shard" :4 "peer" :3 "term" :5 "index" :6]]`
 
 // TestKataJourney: the command is executed as it is alone, at the connection's level and in its session.
 func TestKataJourney(t *testing.T) {
