@@ -142,7 +142,8 @@ func TestParametersAreAsDescribed(t *testing.T) {
 		{key, "GET", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},
 		{key, "HEAD", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},
 		{
-			key, "PUT", []string{"Idempotency-Key", "If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"},
+			key, "PUT",
+			[]string{"Idempotency-Key", "If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"},
 			[]string{"consistency"},
 		},
 		{key, "DELETE", []string{"Idempotency-Key", "If-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},

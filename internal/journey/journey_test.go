@@ -158,7 +158,7 @@ func TestKinds(t *testing.T) {
 		}
 		seen[k.String()] = true
 	}
-	if len(seen) != 22 || journey.ParseKind("") != 0 || journey.ParseKind("nonsense") != 0 {
+	if len(seen) != 23 || journey.ParseKind("") != 0 || journey.ParseKind("nonsense") != 0 {
 		t.Errorf("%d kinds", len(seen))
 	}
 	for r := journey.Router; r.Valid(); r++ {

@@ -16,6 +16,7 @@ const (
 	Routed                    // to Shard, which Peer leads as far as is known
 	Waiting                   // for a leader, or for the next try
 	Forwarded                 // to Peer
+	Heard                     // the answer of Peer to the forward
 	Queued                    // for the core of this node
 	Refused                   // by Peer, with Code: there may be another try
 	Expired                   // no answer in time
@@ -50,6 +51,7 @@ var kinds = [lastOfReplica]struct {
 	Routed:      {"routed", (*Step).routed},
 	Waiting:     {"waiting", plain("waits for a leader, or for another try")},
 	Forwarded:   {"forwarded", withPeer("forwarded to %v")},
+	Heard:       {"heard", withPeer("has the answer of %v")},
 	Queued:      {"queued", plain("queued for the core")},
 	Refused:     {"refused", (*Step).refused},
 	Expired:     {"expired", plain("no answer in time")},

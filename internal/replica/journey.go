@@ -44,7 +44,7 @@ func (r *Replica) tellTaken(req *Request) {
 	}
 }
 
-// tellReady tells what a Ready of raft means: which entry a proposal has become, and to whom it is sent.
+// tellReady tells what a Ready of raft means: which entry a proposal has become, to whom it is sent, and who has it.
 func (r *Replica) tellReady(messages []*raftpb.Message) {
 	if len(r.traced) == 0 {
 		return
@@ -59,6 +59,7 @@ func (r *Replica) tellReady(messages []*raftpb.Message) {
 			r.tellSent(m)
 		}
 	}
+	r.tellCommitted()
 }
 
 func (r *Replica) tellProposed(req *Request, p *proposal) {
@@ -97,18 +98,27 @@ func (r *Replica) tellDurable(m *raftpb.Message) {
 	}
 }
 
-// tellApplied tells that the entry of a proposal is applied in this pass, and before that that a quorum has it, if this
-// replica counted that: of an entry of a leadership that is over, a later leader did.
+// tellCommitted tells which entries a quorum has, as this leader counts: an entry of a leadership that is over is another
+// leader's to count.
+func (r *Replica) tellCommitted() {
+	s := r.raft.BasicStatus()
+	if s.RaftState != raft.StateLeader {
+		return
+	}
+	for _, t := range r.traced {
+		if t.index != 0 && t.index <= katakv.Index(s.GetCommit()) && t.term == katakv.Term(s.GetTerm()) && !t.Journey.Has(journey.Quorum, 0) {
+			r.tell(t.Request, journey.Step{Kind: journey.Quorum, Index: t.index, Term: t.term})
+		}
+	}
+}
+
+// tellApplied tells that the entry of a proposal is applied in this pass.
 func (r *Replica) tellApplied(p *proposal) {
 	if len(r.traced) == 0 {
 		return
 	}
-	s := r.raft.BasicStatus()
-	counted := s.RaftState == raft.StateLeader && s.GetTerm() == uint64(p.term)
+	r.tellCommitted()
 	for _, req := range p.requests {
-		if counted {
-			r.tell(req, journey.Step{Kind: journey.Quorum, Index: p.index, Term: p.term})
-		}
 		r.tell(req, journey.Step{Kind: journey.Applied, Index: p.index, Term: p.term})
 	}
 }

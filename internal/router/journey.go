@@ -77,6 +77,14 @@ func (r *Router) tellCompleted(g *group) {
 	})
 }
 
+// tellHeard adds what another node did.
+func (r *Router) tellHeard(g *group, m *wire.ForwardReply) {
+	g.request.Journey.JoinReport(r.now, m.Journey)
+	if m.Err == nil {
+		r.tell(g, journey.Step{Kind: journey.Heard, Peer: g.tried})
+	}
+}
+
 // report ends the journey of a peer's forward.
 func (r *Router) report(g *group) journey.Report {
 	r.tell(g, journey.Step{Kind: journey.Answered, Peer: g.origin})

@@ -88,7 +88,7 @@ func TestJourneyThroughAnotherNode(t *testing.T) {
 	h.router.ForwardReply(h.now, 2, reply)
 	report := b.Journey.Report()
 	wantJourney(t, report, "0 n1 received", "0 n1 routed n2", "0 n1 forwarded n2",
-		"3 n2 received n1", "3 n2 queued", "7 n2 answered n1", "10 n1 answered")
+		"3 n2 received n1", "3 n2 queued", "7 n2 answered n1", "10 n1 heard n2", "10 n1 answered")
 	for _, s := range report.Steps {
 		if want := 3 * time.Millisecond; s.Node == 2 && s.Margin != want || s.Node == 1 && s.Margin != 0 {
 			t.Errorf("%v at %v ±%v", s.Kind, s.Node, s.Margin)

@@ -438,7 +438,7 @@ func (r *Router) ForwardReply(now time.Duration, from katakv.NodeID, m *wire.For
 	r.now = now
 	g := r.takeForward(m.ID)
 	if g != nil {
-		g.request.Journey.JoinReport(now, m.Journey)
+		r.tellHeard(g, m)
 	}
 	switch {
 	case g == nil: // too late
