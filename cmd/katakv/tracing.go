@@ -116,8 +116,9 @@ var (
 
 // parseJourney takes the answer to KATA JOURNEY apart: the command's own reply, and what became of it.
 func parseJourney(answer client.Value) (reply client.Value, told journey.Report, err error) {
-	fields, ok := pairs(answer)
-	if reply, ok = fields["reply"]; !ok {
+	fields, _ := pairs(answer)
+	reply, ok := fields["reply"]
+	if !ok {
 		return reply, told, errNoJourney
 	}
 	for _, elem := range fields["steps"].Elems {
