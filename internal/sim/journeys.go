@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/router"
@@ -19,9 +21,31 @@ func (cl *client) hear(b *router.Batch) {
 	}
 	c := cl.clients.cluster
 	told := b.Journey.Report()
-	if err := judgeJourney(told, c.witness.voters, b.Calls); err != nil {
+	err := errors.Join(judgeJourney(told, c.witness.voters, b.Calls), c.witness.durableAsTold(told))
+	if err != nil {
 		c.fail(fmt.Errorf("the journey of client %d: %w in %+v", cl.number, err, told.Steps))
 	}
+}
+
+// durableAsTold holds what a journey says of disks against what is on them.
+func (w *witness) durableAsTold(told journey.Report) error {
+	proposed := make(map[katakv.ShardID]*journey.Step)
+	for i := range told.Steps {
+		switch s := &told.Steps[i]; s.Kind {
+		case journey.Proposed:
+			proposed[s.Shard] = s
+		case journey.Durable:
+			for _, id := range w.voters[s.Shard] {
+				if entry := proposed[s.Shard]; w.owner[id] == s.Peer && entry != nil {
+					if err := w.durability.AppendAcknowledged(check.Member{Shard: s.Shard, Replica: id}, entry.Term, entry.Index); err != nil {
+						return err
+					}
+				}
+			}
+		default:
+		}
+	}
+	return nil
 }
 
 // judgeJourney holds a story against what must be true of it: it has a beginning and an end, its times do not go back,
