@@ -61,7 +61,7 @@ var codes = [codeCount]struct {
 	prefix string
 	status int
 }{
-	CodeInternal:    {"internal", "ERR", 500},
+	CodeInternal:    {"internal", "INTERNAL", 500},
 	CodeInvalid:     {"invalid", "ERR", 400},
 	CodeWrongType:   {"wrong-type", "WRONGTYPE", 409},
 	CodeTooLarge:    {"too-large", "ERR", 413},

@@ -108,3 +108,15 @@ func (c *Conn) cause(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// unwatch makes the connection forget the context of its last wait, whose end then means nothing to it.
+func (c *Conn) unwatch() {
+	c.watched, c.deadline = nil, time.Time{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.turn++
+	if c.mu.stopWatched != nil {
+		c.mu.stopWatched()
+		c.mu.stopWatched = nil
+	}
+}

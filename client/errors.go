@@ -10,7 +10,7 @@ import (
 	"github.com/katakv/katakv"
 )
 
-// ErrClosed is the cause of a [ConnError] after [Conn.Close].
+// ErrClosed is the cause of errors after [Conn.Close] and [Client.Close].
 var ErrClosed = errors.New("closed by the caller")
 
 // ErrNothingPending is returned by Receive when no reply is awaited.
@@ -92,10 +92,16 @@ func (e *ArgumentError) Error() string {
 	return fmt.Sprintf("argument %d is a %T: send a string, []byte, integer or float", e.Index, e.Value)
 }
 
-// notApplied are the prefixes that a server uses only for operations that surely did not happen. "ERR" is not
-// among them: a node's internal failure has it too.
+// Is makes errors.Is find the code of a refusal: errors.Is(err, &katakv.Error{Code: katakv.CodeWrongType}). Codes that
+// share the prefix "ERR" are not told apart, so none of them is found.
+func (e *ReplyError) Is(target error) bool {
+	t, ok := target.(*katakv.Error)
+	return ok && t.Prefix() == e.Prefix && e.Prefix != "ERR"
+}
+
+// notApplied are the prefixes that a server uses only for operations that surely did not happen.
 var notApplied = map[string]bool{
-	"MOVED": true, "ASK": true, "TRYAGAIN": true, "CLUSTERDOWN": true, "LOADING": true, "CROSSSLOT": true,
+	"ERR": true, "MOVED": true, "ASK": true, "TRYAGAIN": true, "CLUSTERDOWN": true, "LOADING": true, "CROSSSLOT": true,
 	"WRONGTYPE": true, "MISCONF": true, "NOAUTH": true, "NOPERM": true, "WRONGPASS": true, "READONLY": true,
 	"MASTERDOWN": true, "OOM": true, "BUSY": true, "NOPROTO": true,
 }
@@ -103,12 +109,15 @@ var notApplied = map[string]bool{
 // OutcomeOf tells whether the write that met err took effect: applied for nil, not applied when that is sure,
 // else unknown. For a pipeline it speaks of the command whose reply err was.
 func OutcomeOf(err error) katakv.Outcome {
+	var call *Error
 	var reply *ReplyError
 	var conn *ConnError
 	var argument *ArgumentError
 	switch {
 	case err == nil:
 		return katakv.OutcomeApplied
+	case errors.As(err, &call):
+		return call.Outcome
 	case errors.As(err, &argument):
 		return katakv.OutcomeNotApplied
 	case errors.As(err, &reply) && notApplied[reply.Prefix]:

@@ -25,17 +25,26 @@ func (c *Conn) ClusterSlots(ctx context.Context) ([]SlotRange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for the cluster's slots: %w", c.addr, err)
 	}
+	ranges, err := newSlotRanges(reply, c.addr)
+	if err != nil {
+		return nil, fmt.Errorf("the cluster's slots from %s: %w", c.addr, err)
+	}
+	return ranges, nil
+}
+
+// newSlotRanges reads the reply to CLUSTER SLOTS, which must cover every slot once.
+func newSlotRanges(reply Value, asked string) ([]SlotRange, error) {
 	ranges := make([]SlotRange, 0, len(reply.Elems))
 	var covered [katakv.SlotCount]bool
 	total := 0
 	for _, entry := range reply.Elems {
-		slots, err := newSlotRange(entry, c.addr)
+		slots, err := newSlotRange(entry, asked)
 		if err != nil {
-			return nil, fmt.Errorf("the cluster's slots from %s: %w", c.addr, err)
+			return nil, err
 		}
 		for slot := int(slots.First); slot <= int(slots.Last); slot++ {
 			if covered[slot] {
-				return nil, fmt.Errorf("the cluster's slots from %s: slot %d is there twice", c.addr, slot)
+				return nil, fmt.Errorf("slot %d is there twice", slot)
 			}
 			covered[slot] = true
 			total++
@@ -43,7 +52,7 @@ func (c *Conn) ClusterSlots(ctx context.Context) ([]SlotRange, error) {
 		ranges = append(ranges, slots)
 	}
 	if total != katakv.SlotCount {
-		return nil, fmt.Errorf("the cluster's slots from %s: only %d of %d have a node", c.addr, total, katakv.SlotCount)
+		return nil, fmt.Errorf("only %d of %d have a node", total, katakv.SlotCount)
 	}
 	return ranges, nil
 }

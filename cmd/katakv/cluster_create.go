@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/bootstrap"
 	"github.com/katakv/katakv/internal/config"
 	"github.com/katakv/katakv/internal/localcluster"
+	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/transport"
 )
 
@@ -35,8 +37,8 @@ func newClusterCreateCommand() *cobra.Command {
 		Long: `Make one cluster of nodes that were started with empty data directories. Give the peer address of every
 node; they are numbered in that order. Repeating the command is harmless, and finishes what was cut off.
 
-The number of shards and replicas, the largest value, how fresh reads are and how long requests are remembered hold for
-the whole cluster.`,
+The number of shards and replicas, the largest value, how fresh reads are, how strong ones are made and how long requests
+are remembered hold for the whole cluster.`,
 		Example: `  katakv cluster create --peers 10.0.0.1:7100,10.0.0.2:7100,10.0.0.3:7100
   katakv cluster create --peers a:7100,b:7100,c:7100 --shards 96 --yes`,
 		Args: cobra.NoArgs,
@@ -51,9 +53,16 @@ the whole cluster.`,
 	flags.TextVar(&f.options.Consistency, "consistency", katakv.Consistency{},
 		`what reads ask for that do not say it: strong, "strong replica", session, "bounded AGE" or eventual`)
 	flags.DurationVar(&f.options.RequestRetention, "request-retention", 0, "how long requests with an id are remembered, 1s to 24h (default 10m)")
+	addStrongReadsFlag(flags, &f.options.StrongReads)
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	addJSONFlag(cmd, &f.asJSON)
 	return cmd
+}
+
+// addStrongReadsFlag adds the flag that says how leaders make sure that they lead.
+func addStrongReadsFlag(flags *pflag.FlagSet, to *placement.StrongReads) {
+	flags.TextVar(to, "strong-reads", placement.StrongReads(""),
+		"how strong reads are made: lease, which is fast and needs clocks that go alike, or read-index, which asks a quorum each time (default lease)")
 }
 
 func (f *createFlags) run(cmd *cobra.Command) error {

@@ -58,6 +58,7 @@ was given; "args" of --json is how to start it again by hand.`,
 	flags.IntVar(&f.options.Replicas, "replicas", 0, "copies of each shard (default 3, or as many as there are nodes)")
 	flags.StringVar(&f.maxValue, "max-value-bytes", "", "largest value that clients may store, up to 64MiB (default 8MiB)")
 	flags.StringVar(&f.options.Dir, "data", defaultUpDir, "directory that holds the whole cluster")
+	addStrongReadsFlag(flags, &f.options.StrongReads)
 	flags.BoolVar(&f.options.Restart, "restart", false, "start nodes again that die")
 	flags.StringVar(&f.serveArgs, "serve-args", "", "more arguments for each node's 'katakv serve', separated by blanks")
 	flags.BoolVar(&f.asJSON, "json", false, "print one line of JSON when every shard has a leader")

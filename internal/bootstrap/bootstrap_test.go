@@ -245,6 +245,7 @@ func TestRefusals(t *testing.T) {
 		{"other shards", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Shards: 5}, `with 48 as its shards, not 5`},
 		{"other replicas", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, Replicas: 1}, `with 3 as its replicas`},
 		{"other retention", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, RequestRetention: time.Hour}, `with 10m0s as its request-retention, not 1h0m0s`},
+		{"other strong reads", created, bootstrap.Options{Peers: []string{"a", "b", "c"}, StrongReads: placement.StrongReadsIndex}, `with lease as its strong-reads, not read-index`},
 		{"other order", created, bootstrap.Options{Peers: []string{"b", "a", "c"}}, `node at b is n2 .*place 1`},
 		{"fewer", created, bootstrap.Options{Peers: []string{"a", "b"}}, `has 3 nodes, but 2 were named`},
 		{"more", func(f *fakeNodes, peers []string) {

@@ -30,6 +30,8 @@ type Options struct {
 	Consistency katakv.Consistency
 	// RequestRetention is how long requests with an id are remembered, likewise; zero means the default.
 	RequestRetention time.Duration
+	// StrongReads is how leaders answer strong reads, likewise.
+	StrongReads placement.StrongReads
 }
 
 // Result says what is there now.

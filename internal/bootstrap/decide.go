@@ -55,7 +55,7 @@ func Plan(nodes []placement.Node, options Options) (*placement.Map, error) {
 	}
 	settings := placement.Settings{
 		Replicas: options.Replicas, MaxValueBytes: options.MaxValueBytes, Consistency: options.Consistency,
-		RequestRetention: options.RequestRetention,
+		StrongReads: options.StrongReads, RequestRetention: options.RequestRetention,
 	}
 	if settings.Replicas == 0 {
 		settings.Replicas = min(DefaultReplicas, len(nodes))
@@ -149,27 +149,23 @@ func agreedMap(nodes []surveyed) (*placement.Map, error) {
 
 // checkSettings refuses wishes that the cluster does not meet.
 func checkSettings(m *placement.Map, options Options) error {
-	for _, s := range []struct {
-		name      string
-		wish, has int
-	}{
-		{"shards", options.Shards, len(m.Shards) - 1}, // without the meta shard
-		{"replicas", options.Replicas, m.Settings.Replicas},
-		{"max-value-bytes", options.MaxValueBytes, m.Settings.MaxValueBytes},
-	} {
-		if s.wish != 0 && s.wish != s.has {
-			return fmt.Errorf("cluster %v was created with %d as its %s, not %d: leave the setting out, or give a new cluster nodes with empty data directories",
-				m.Cluster, s.has, s.name, s.wish)
-		}
+	has := &m.Settings
+	return cmp.Or(
+		checkSetting(m, "shards", options.Shards, len(m.Shards)-1), // without the meta shard
+		checkSetting(m, "replicas", options.Replicas, has.Replicas),
+		checkSetting(m, "max-value-bytes", options.MaxValueBytes, has.MaxValueBytes),
+		checkSetting(m, "consistency", options.Consistency, has.Consistency),
+		checkSetting(m, "strong-reads", options.StrongReads, has.StrongReads.OrDefault()),
+		checkSetting(m, "request-retention", options.RequestRetention, cmp.Or(has.RequestRetention, katakv.DefaultRequestRetention)),
+	)
+}
+
+// checkSetting refuses a wish for a setting, if there is one, that is not what the cluster was created with.
+func checkSetting[T comparable](m *placement.Map, name string, wish, has T) error {
+	var none T
+	if wish == none || wish == has {
+		return nil
 	}
-	if wish, has := options.Consistency, m.Settings.Consistency; wish != (katakv.Consistency{}) && wish != has {
-		return fmt.Errorf("cluster %v was created with %v as its consistency, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
-			m.Cluster, has, wish)
-	}
-	has := cmp.Or(m.Settings.RequestRetention, katakv.DefaultRequestRetention)
-	if wish := options.RequestRetention; wish != 0 && wish != has {
-		return fmt.Errorf("cluster %v was created with %v as its request-retention, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
-			m.Cluster, has, wish)
-	}
-	return nil
+	return fmt.Errorf("cluster %v was created with %v as its %s, not %v: leave the setting out, or give a new cluster nodes with empty data directories",
+		m.Cluster, has, name, wish)
 }

@@ -93,7 +93,7 @@ func parseOnce(args [][]byte) (Operation, *katakv.Error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	if spec.Parse == nil || spec.FirstKey == 0 || spec.parent != nil {
+	if spec.Parse == nil || spec.FirstKey == 0 || spec.Behind > 0 {
 		return Operation{}, katakv.Errorf(katakv.CodeInvalid,
 			"KATA ONCE takes a command on keys, not '%s'", printable(args[onceBehind]))
 	}

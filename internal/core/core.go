@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -50,6 +51,11 @@ type Config struct {
 	MaxSnapshots int
 	// Boot counts the node's starts.
 	Boot katakv.BootID
+	// QuietUntil is until when, by the monotonic clock, promises of the node's earlier lives may run: before that it
+	// neither votes nor campaigns.
+	QuietUntil time.Duration
+	// Leases lets leaders answer strong reads on the strength of promises.
+	Leases bool
 	// Warn receives warnings; nil drops them.
 	Warn func(message string)
 }
@@ -76,6 +82,8 @@ type member struct {
 	silent     int
 	// patience is how many ticks of silence beyond an election timeout the next campaign waits for.
 	patience int
+	// hurried is set while its leader is being replaced without waiting for its silence.
+	hurried bool
 }
 
 // Core is the state machine. See the package comment.
@@ -106,6 +114,7 @@ type Core struct {
 	stalled bool
 	// suspects are the nodes that are not taken to live.
 	suspects map[katakv.NodeID]bool
+	promises promises
 }
 
 // placed is a replica of one of our shards on some node.
@@ -123,7 +132,7 @@ type awaitingBatch struct {
 // New returns a core without replicas.
 func New(cfg Config) *Core {
 	cfg.setDefaults()
-	return &Core{
+	c := &Core{
 		cfg:        cfg,
 		writer:     kv.NewWriter(cfg.Engine),
 		members:    make(map[katakv.ShardID]*member),
@@ -131,6 +140,8 @@ func New(cfg Config) *Core {
 		replicasOn: make(map[katakv.NodeID][]placed),
 		suspects:   make(map[katakv.NodeID]bool),
 	}
+	c.promises = promises{core: c, given: make(map[katakv.NodeID]wire.Session)}
+	return c
 }
 
 // AddReplicas takes over the replicas that the engine holds, with what the log recovered of each. Call it once,
@@ -167,6 +178,8 @@ func (c *Core) addReplica(shard katakv.ShardID, budget int, recovered []raftlog.
 		Boot:           c.cfg.Boot,
 		Warn:           c.cfg.Warn,
 		Now:            &c.now,
+		Promises:       &c.promises,
+		Leases:         c.cfg.Leases,
 	}, shard, machine, logged)
 	if err != nil {
 		return err
@@ -248,7 +261,14 @@ func (c *Core) Receive(from katakv.NodeID, batch *wire.RaftBatch) {
 		if !ok || c.nodeOf[katakv.ReplicaID(item.Message.GetFrom())] != from {
 			continue
 		}
-		if m.Step(item.Message) {
+		if revokes, vacant := m.Revokes(item.Message); revokes {
+			if vacant {
+				c.succeedAtOnce(m, katakv.ReplicaID(item.Message.GetFrom()))
+			}
+			c.markDirty(m)
+			continue
+		}
+		if m.Step(item.Message, item.Session) {
 			m.heard(item.Message.GetType())
 			c.markDirty(m)
 		}
@@ -270,8 +290,9 @@ func (c *Core) LogDurable(seq uint64) {
 
 // deliver hands replicas the responses that waited for the disk.
 func (c *Core) deliver(waiting []replica.Awaiting) {
-	for _, a := range waiting {
-		a.Replica.Durable(a.Responses, &c.out)
+	for i := range waiting {
+		a := &waiting[i]
+		a.Replica.Durable(a, &c.out)
 		c.markDirty(c.members[a.Replica.Shard()])
 	}
 }

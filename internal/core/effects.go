@@ -103,7 +103,7 @@ func (o *outboxes) add(node katakv.NodeID, m replica.Outgoing) {
 	if i == len(o.boxes) {
 		o.boxes = append(o.boxes, outbox{node: node})
 	}
-	item := wire.RaftItem{Shard: m.Shard, Message: m.Message}
+	item := wire.RaftItem{Shard: m.Shard, Message: m.Message, Session: m.Session}
 	if isControl(m.Message.GetType()) {
 		o.boxes[i].control = append(o.boxes[i].control, item)
 	} else {

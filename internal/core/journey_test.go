@@ -221,3 +221,19 @@ func TestJourneyOfARefusal(t *testing.T) {
 	}
 	wantStory(t, r, `0 follower taken`)
 }
+
+// TestJourneyUnderALease: the leader asks nobody.
+func TestJourneyUnderALease(t *testing.T) {
+	h := newPromiseHarness(t)
+	h.hold(h.peer, aSession)
+	h.promised(h.peer, aSession, 10)
+	h.cores[h.lead].SetTime(replica.Time{Monotonic: 9})
+	r := traced(h.request(1, command.KindGet))
+	h.cores[h.lead].Submit(r)
+	h.settle()
+	done := h.take(1)[0]
+	wantStory(t, r, `
+		0 leader taken
+		0 leader leased @%[1]d
+		0 leader read @%[1]d`, done.Index)
+}

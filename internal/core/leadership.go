@@ -1,6 +1,8 @@
 package core
 
 import (
+	"time"
+
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/katakv/katakv"
@@ -22,8 +24,8 @@ const (
 	// have time to answer. The others wait for Raft's random timeouts, which begin then: so two seldom campaign
 	// against each other, and if they do, the next try is not another one to two seconds away.
 	succeedTicks = 5
-	// suspectTicks is what that replica gives its first campaign when its leader's node is suspected: the others may
-	// come to suspect it a moment later, and until then they do not vote.
+	// suspectTicks is what that replica gives its first campaign when its leader's node is suspected, or the promise to
+	// it has lapsed: the others may come to that a moment later, and until then they do not vote.
 	suspectTicks = 1
 )
 
@@ -64,7 +66,7 @@ func (c *Core) place(m *member) {
 // heard notes that the shard's leader lives.
 func (m *member) heard(t raftpb.MessageType) {
 	if t == raftpb.MsgApp || t == raftpb.MsgHeartbeat {
-		m.silent, m.patience = 0, 0
+		m.silent, m.patience, m.hurried = 0, 0, false
 	}
 }
 
@@ -84,7 +86,7 @@ func (c *Core) succeed(m *member) {
 }
 
 func (c *Core) firstPatience(m *member) int {
-	if c.suspects[c.nodeOf[m.lastLeader]] {
+	if m.hurried || c.suspects[c.nodeOf[m.lastLeader]] {
 		return suspectTicks
 	}
 	return succeedTicks
@@ -101,14 +103,20 @@ func (c *Core) Suspect(node katakv.NodeID) {
 		if known.Leader != 0 {
 			m.lastLeader = known.Leader
 		}
-		if known.Self || m.lastLeader != p.replica {
+		if known.Self || m.lastLeader != p.replica || m.Withholds() {
 			continue
 		}
 		m.ForgetLeader()
-		m.silent, m.patience = max(m.silent, c.cfg.ElectionTicks), 0
-		c.succeed(m)
+		c.succeedAtOnce(m, p.replica)
 		c.markDirty(m)
 	}
+}
+
+// succeedAtOnce replaces a leader without waiting for its silence.
+func (c *Core) succeedAtOnce(m *member, leader katakv.ReplicaID) {
+	m.lastLeader, m.hurried = leader, true
+	m.silent, m.patience = max(m.silent, c.cfg.ElectionTicks), 0
+	c.succeed(m)
 }
 
 // Trust takes a suspicion back.
@@ -149,6 +157,8 @@ type Status struct {
 	Leader  katakv.ReplicaID
 	Self    bool
 	Applied katakv.Index
+	// Lease is until when, by the monotonic clock, a leader may answer strong reads alone; zero: not at all.
+	Lease time.Duration
 	replica.Standing
 }
 
@@ -159,7 +169,7 @@ func (c *Core) Status() []Status {
 		l := m.Leadership()
 		rows = append(rows, Status{
 			Shard: l.Shard, Replica: m.ID(), Term: l.Term, Leader: l.Leader, Self: l.Self, Applied: m.Applied(),
-			Standing: m.Standing(),
+			Lease: m.LeaseUntil(), Standing: m.Standing(),
 		})
 	}
 	return rows

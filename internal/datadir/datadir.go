@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/placement"
@@ -233,11 +234,14 @@ func (d *Dir) writeIdentity(id Identity) (Identity, error) {
 	return id, d.replaceFile(identityName, data)
 }
 
-// NextBoot counts a start, durably, and returns its number.
-func (d *Dir) NextBoot() (katakv.BootID, error) {
+// NextBoot counts a start, durably, and returns its number, and how long from now on promises of earlier starts may run.
+// promise is how long those of this start may last at most.
+func (d *Dir) NextBoot(promise time.Duration) (boot katakv.BootID, quiet time.Duration, err error) {
 	id := d.identity
+	quiet = id.Promise
 	id.Boot++
-	return id.Boot, d.SetIdentity(id)
+	id.Promise = max(id.Promise, promise)
+	return id.Boot, quiet, d.SetIdentity(id)
 }
 
 // Map returns the cached cluster map, or nil when there is none or the directory belongs to no cluster.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/katakv/katakv/internal/datadir"
 	"github.com/katakv/katakv/internal/placement"
@@ -33,10 +34,11 @@ func TestIdentitySurvivesReopening(t *testing.T) {
 	if err := d.SetIdentity(want); err != nil {
 		t.Fatal(err)
 	}
+	quiets := []time.Duration{0, 5, 5} // of the longest promise so far
 	for boot := 1; boot <= 3; boot++ {
-		got, err := d.NextBoot()
-		if err != nil || int(got) != boot {
-			t.Fatalf("boot %d: got %d, %v", boot, got, err)
+		got, quiet, err := d.NextBoot([]time.Duration{5, 0, 9}[boot-1])
+		if err != nil || int(got) != boot || quiet != quiets[boot-1] {
+			t.Fatalf("boot %d: got %d, quiet for %v, %v; want %v", boot, got, quiet, err, quiets[boot-1])
 		}
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
@@ -44,7 +46,7 @@ func TestIdentitySurvivesReopening(t *testing.T) {
 		d = open(t, path)
 	}
 	got := d.Identity()
-	want.Format, want.Boot = got.Format, 3
+	want.Format, want.Boot, want.Promise = got.Format, 3, 9
 	if got != want {
 		t.Errorf("got %+v; want %+v", got, want)
 	}

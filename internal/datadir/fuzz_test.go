@@ -21,7 +21,7 @@ func FuzzOpen(f *testing.F) {
 	if err := d.SetIdentity(datadir.Identity{Cluster: 5, Node: 2, Cores: 1, Stage: datadir.Prepared}); err != nil {
 		f.Fatal(err)
 	}
-	if _, err := d.NextBoot(); err != nil {
+	if _, _, err := d.NextBoot(0); err != nil {
 		f.Fatal(err)
 	}
 	m := &placement.Map{}
@@ -90,11 +90,11 @@ func openAny(t *testing.T, dir string) {
 	if identity.Empty() {
 		return
 	}
-	first, err := d.NextBoot()
+	first, _, err := d.NextBoot(0)
 	if err != nil {
 		return
 	}
-	if second, err := d.NextBoot(); err != nil || second <= first {
+	if second, _, err := d.NextBoot(0); err != nil || second <= first {
 		t.Fatalf("boot %d after %d, %v", second, first, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"time"
 
 	"github.com/katakv/katakv"
 )
@@ -53,6 +54,8 @@ type Identity struct {
 	Cores   int              `json:"cores"`
 	Stage   Stage            `json:"stage"`
 	Boot    katakv.BootID    `json:"boot"`
+	// Promise is the longest time for which any process that had the directory promised not to vote.
+	Promise time.Duration `json:"promise,omitempty"`
 }
 
 // Empty reports whether the directory belongs to no cluster.
@@ -70,6 +73,8 @@ func (id *Identity) validate() error {
 		return errors.New("it names no node")
 	case id.Cores < 1:
 		return fmt.Errorf("it names %d cores", id.Cores)
+	case id.Promise < 0:
+		return fmt.Errorf("it names a promise of %v", id.Promise)
 	case id.Stage != preparing && id.Stage != Prepared && id.Stage != Active:
 		return fmt.Errorf("%q is no stage", id.Stage)
 	default:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/bootstrap"
+	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/transport"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	// Nodes, Shards, Replicas and MaxValueBytes shape a new cluster; zero means the default. For one that is
 	// resumed they must be zero or what it has.
 	Nodes, Shards, Replicas, MaxValueBytes int
+	// StrongReads is how leaders answer strong reads, likewise.
+	StrongReads placement.StrongReads
 	// ServeArgs are added to each node's command line.
 	ServeArgs []string
 	// Hosts are the addresses that the nodes listen on, by number; where none is named, 127.0.0.1. A node on an
@@ -206,6 +209,7 @@ func (c *Cluster) create(ctx context.Context) error {
 func (o *Options) bootstrap() bootstrap.Options {
 	return bootstrap.Options{
 		Cluster: NewClusterID(), Shards: o.Shards, Replicas: o.Replicas, MaxValueBytes: o.MaxValueBytes,
+		StrongReads: o.StrongReads,
 	}
 }
 

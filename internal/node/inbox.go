@@ -2,8 +2,10 @@ package node
 
 import (
 	"sync"
+	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/wire"
@@ -32,8 +34,9 @@ type inbox struct {
 	mu struct {
 		sync.Mutex
 		events  []event
-		batches int  // Raft frames among them
-		closed  bool // events are dropped
+		batches int           // Raft frames among them
+		closed  bool          // events are dropped
+		since   time.Duration // when the first of events came, by the clock that goes on in suspend
 	}
 	roomy *sync.Cond // on mu: batches is below its bound, or closed
 }
@@ -56,6 +59,7 @@ func (b *inbox) put(e event) bool {
 	}
 	closed := b.mu.closed
 	if !closed {
+		b.stampLocked()
 		b.mu.events = append(b.mu.events, e)
 	}
 	b.mu.Unlock()
@@ -70,6 +74,7 @@ func (b *inbox) putRequests(requests []*replica.Request) bool {
 	b.mu.Lock()
 	closed := b.mu.closed
 	if !closed {
+		b.stampLocked()
 		for _, r := range requests {
 			b.mu.events = append(b.mu.events, event{request: r})
 		}
@@ -79,6 +84,23 @@ func (b *inbox) putRequests(requests []*replica.Request) bool {
 		b.signal()
 	}
 	return !closed
+}
+
+// stampLocked notes the time before the first event is added.
+func (b *inbox) stampLocked() {
+	if len(b.mu.events) == 0 {
+		b.mu.since = clock.Boot()
+	}
+}
+
+// waitingSince returns since when something waits for the core to take it, or to have worked at it; zero: nothing does.
+func (b *inbox) waitingSince() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mu.events) == 0 || b.mu.closed {
+		return 0
+	}
+	return b.mu.since
 }
 
 func (b *inbox) signal() {

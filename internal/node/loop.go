@@ -51,6 +51,7 @@ func (l *coreLoop) turn() error {
 			return err
 		}
 	}
+	l.core.SetPromises(*l.node.pulse.promises.Load())
 	l.core.SetTime(timeNow())
 	fx, err := l.core.Pass()
 	if err != nil {

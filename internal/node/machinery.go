@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/clock"
 	"github.com/katakv/katakv/internal/core"
 	"github.com/katakv/katakv/internal/engine/pebble"
 	"github.com/katakv/katakv/internal/kv"
+	"github.com/katakv/katakv/internal/liveness"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/raftlog"
 	"github.com/katakv/katakv/internal/router"
@@ -37,7 +40,8 @@ func (n *Node) assemble() error {
 		return fmt.Errorf("data directory %s has no map of its cluster %v: it is damaged; let the node rejoin as a new one",
 			n.dir.Path(), id.Cluster)
 	}
-	if n.boot, err = n.dir.NextBoot(); err != nil {
+	quietUntil, err := n.nextBoot(clusterMap)
+	if err != nil {
 		return err
 	}
 	m := &machinery{halted: make(chan struct{})}
@@ -49,7 +53,7 @@ func (n *Node) assemble() error {
 		err = checkReplicas(clusterMap, id.Node, metas)
 	}
 	for i := 0; i < n.cfg.Cores && err == nil; i++ {
-		err = n.openCore(m, i, metas)
+		err = n.openCore(m, i, metas, core.Config{QuietUntil: quietUntil, Leases: clusterMap.Settings.Leases()})
 	}
 	if err != nil {
 		return errors.Join(err, m.close(n.engineFailed))
@@ -63,6 +67,13 @@ func (n *Node) assemble() error {
 	n.transport.SetIdentity(id.Node, id.Cluster, n.boot) // from now on peers are heard
 	n.pulse.begin(n.boot, id.Node, clusterMap)
 	return nil
+}
+
+// nextBoot counts this start. It returns until when promises of earlier ones may run.
+func (n *Node) nextBoot(clusterMap *placement.Map) (quietUntil time.Duration, err error) {
+	boot, quiet, err := n.dir.NextBoot(liveness.LongestFirm(clusterMap.Settings.Leases()))
+	n.boot = boot
+	return clock.Boot() + quiet, err
 }
 
 func (n *Node) openEngine(m *machinery) error {
@@ -105,7 +116,7 @@ func checkReplicas(clusterMap *placement.Map, self katakv.NodeID, metas []kv.Sha
 }
 
 // openCore opens the log of core i and builds the core with its share of the replicas.
-func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
+func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta, cfg core.Config) error {
 	log, recovered, err := raftlog.Open(n.dir.LogPath(i), raftlog.Options{Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("open the raft log: %w", err)
@@ -120,13 +131,10 @@ func (n *Node) openCore(m *machinery, i int, metas []kv.ShardMeta) error {
 		}
 	}
 	l := &coreLoop{node: n, inbox: newInbox()}
-	l.core = core.New(core.Config{
-		Self:        n.dir.Identity().Node,
-		Boot:        n.boot,
-		Engine:      m.engine,
-		WindowBytes: n.cfg.WindowBytes / n.cfg.Cores,
-		Warn:        func(message string) { n.cfg.Logger.Warn(message) },
-	})
+	cfg.Self, cfg.Boot, cfg.Engine = n.dir.Identity().Node, n.boot, m.engine
+	cfg.WindowBytes = n.cfg.WindowBytes / n.cfg.Cores
+	cfg.Warn = func(message string) { n.cfg.Logger.Warn(message) }
+	l.core = core.New(cfg)
 	l.core.SetTime(timeNow())
 	l.log = newLogWriter(log, func(seq uint64) { l.inbox.put(event{durable: seq}) })
 	m.loops = append(m.loops, l)

@@ -28,10 +28,13 @@ const (
 	// evacuateTimeout bounds how long a planned stop waits for other nodes to take over leadership.
 	evacuateTimeout = 5 * time.Second
 	// evacuateStall is how long it waits without any shard changing hands: then the others cannot take over,
-	// as when a whole cluster stops.
-	evacuateStall = 700 * time.Millisecond
+	// as when a whole cluster stops. A busy machine takes a good part of it.
+	evacuateStall = 1500 * time.Millisecond
 	// evacuatePoll is how often it looks.
 	evacuatePoll = 20 * time.Millisecond
+	// stopLinger is how long a node that leads no more goes on refusing what others send. They hear of the new leaders a
+	// moment later; what is refused they send there, and what is lost with a connection is of unknown outcome.
+	stopLinger = 200 * time.Millisecond
 )
 
 // Node is one process of a cluster. Build it with Open, run it with Start, end it with Stop.
@@ -86,7 +89,7 @@ func Open(cfg Config) (*Node, error) {
 		router:       router.New(cfg.RequestTimeout, dir.Identity().Boot+1),
 	}
 	n.topology.Store(n.router.Topology())
-	n.pulse = &pulse{node: n}
+	n.pulse = newPulse(n)
 	n.senders = newSenders(n)
 	n.receiver = newReceiver(n)
 	if err := n.openOrFail(); err != nil {
@@ -203,6 +206,9 @@ func (n *Node) stopAll() {
 	if m != nil {
 		n.abandon(m)
 	}
+	if m != nil && !n.failing.Load() && len(n.Topology().Map.Nodes) > 1 {
+		<-clock.After(stopLinger)
+	}
 	n.senders.stop()
 	n.receiver.stop()
 	n.transport.Stop()
@@ -249,6 +255,7 @@ func (n *Node) leading() int {
 
 // abandon answers everything that still waits on a core and lets nothing new in.
 func (n *Node) abandon(m *machinery) {
+	n.pulse.end()
 	for _, l := range m.loops {
 		done := make(chan struct{})
 		if !l.inbox.put(event{do: func(c *core.Core) error {

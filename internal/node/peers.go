@@ -35,9 +35,9 @@ func (n *Node) Receive(from katakv.NodeID, message wire.Message) {
 	case *wire.ForwardReply:
 		n.withRouter(func(r *router.Router) { r.ForwardReply(clock.Monotonic(), from, msg) })
 	case *wire.Probe:
-		n.pulse.with(func(w *liveness.Watch) { w.Probe(from, msg) })
+		n.pulse.with(func(w *liveness.Watch) { w.Probe(clock.Boot(), from, msg) })
 	case *wire.ProbeAnswer:
-		n.pulse.with(func(w *liveness.Watch) { w.Answer(clock.Monotonic(), from, msg) })
+		n.pulse.with(func(w *liveness.Watch) { w.Answer(clock.Boot(), from, msg) })
 	case *wire.Gossip:
 		n.receiveGossip(from, msg)
 	case *wire.MapRequest:
@@ -76,7 +76,7 @@ func (n *Node) PeerDown(node katakv.NodeID, class wire.Class) {
 
 // PeerRefused is called by transport when nobody listens where a node should.
 func (n *Node) PeerRefused(node katakv.NodeID) {
-	n.pulse.with(func(w *liveness.Watch) { w.Refused(clock.Monotonic(), node) })
+	n.pulse.with(func(w *liveness.Watch) { w.Refused(clock.Boot(), node) })
 }
 
 // gossip tells every other node this one's epoch and what it leads.

@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/katakv/katakv"
@@ -69,4 +71,38 @@ type Settings struct {
 
 	// Consistency is what reads ask for that do not say it themselves.
 	Consistency katakv.Consistency `json:"consistency,omitzero"`
+
+	// StrongReads is how leaders make sure that they lead before they answer strong reads.
+	StrongReads StrongReads `json:"strongReads,omitempty"`
 }
+
+// StrongReads is a way to answer strong reads; see docs/decisions/0019.
+type StrongReads string
+
+// The ways. The empty one is StrongReadsLease.
+const (
+	// StrongReadsLease answers under a lease where there is one. It rests on clocks whose rates differ little.
+	StrongReadsLease StrongReads = "lease"
+	// StrongReadsIndex asks a quorum each time, and needs no clock.
+	StrongReadsIndex StrongReads = "read-index"
+)
+
+// OrDefault returns s, or the default if s is empty.
+func (s StrongReads) OrDefault() StrongReads { return cmp.Or(s, StrongReadsLease) }
+
+// MarshalText returns s.
+func (s StrongReads) MarshalText() ([]byte, error) { return []byte(s), nil }
+
+// UnmarshalText takes one of the ways, or nothing.
+func (s *StrongReads) UnmarshalText(text []byte) error {
+	switch parsed := StrongReads(text); parsed {
+	case "", StrongReadsLease, StrongReadsIndex:
+		*s = parsed
+		return nil
+	default:
+		return fmt.Errorf("strong reads by %q: choose %q or %q", text, StrongReadsLease, StrongReadsIndex)
+	}
+}
+
+// Leases reports whether leaders answer strong reads under leases.
+func (s *Settings) Leases() bool { return s.StrongReads != StrongReadsIndex }

@@ -76,6 +76,7 @@ func TestBootstrapRefuses(t *testing.T) {
 		{"no nodes", nil, 1, placement.Settings{Replicas: 1}, "1 replicas need as many nodes, but there are 0"},
 		{"too few nodes", nodesAt(2), 1, placement.Settings{Replicas: 3}, "3 replicas need as many nodes, but there are 2"},
 		{"no replicas", nodesAt(2), 1, placement.Settings{}, "0 replicas"},
+		{"strong reads", nodesAt(1), 1, placement.Settings{Replicas: 1, StrongReads: "often"}, `strong reads by "often"`},
 		{"six replicas", nodesAt(7), 1, placement.Settings{Replicas: 6}, "6 replicas"},
 		{"no shards", nodesAt(3), 0, placement.Settings{Replicas: 3}, "0 shards"},
 		{"too many shards", nodesAt(3), 16385, placement.Settings{Replicas: 3}, "16385 shards"},

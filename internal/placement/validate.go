@@ -46,6 +46,9 @@ func (s Settings) validate() error {
 	if !s.Consistency.Valid() {
 		return fmt.Errorf("settings: reads at %v by default", s.Consistency)
 	}
+	if reads := s.StrongReads.OrDefault(); reads != StrongReadsLease && reads != StrongReadsIndex {
+		return fmt.Errorf("settings: strong reads by %q, want %q or %q", reads, StrongReadsLease, StrongReadsIndex)
+	}
 	return nil
 }
 

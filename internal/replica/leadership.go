@@ -6,37 +6,52 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/wire"
 )
 
-// fromPeers are the message types that may come over the wire. MsgTransferLeader and MsgProp are not among
-// them: only the core starts transfers, and requests travel as forwards. MsgSnap comes with its data.
+// fromPeers are the other message types that may come over the wire and concern raft alone. MsgTransferLeader and MsgProp
+// are not among them: only the core starts transfers, and requests travel as forwards. MsgSnap comes with its data.
 var fromPeers = map[raftpb.MessageType]bool{
-	raftpb.MsgApp: true, raftpb.MsgAppResp: true,
-	raftpb.MsgVote: true, raftpb.MsgVoteResp: true,
-	raftpb.MsgPreVote: true, raftpb.MsgPreVoteResp: true,
-	raftpb.MsgHeartbeat: true, raftpb.MsgHeartbeatResp: true,
-	raftpb.MsgTimeoutNow: true,
+	raftpb.MsgVoteResp: true, raftpb.MsgPreVoteResp: true, raftpb.MsgHeartbeatResp: true,
 }
 
-// Step takes a message from another member. It reports false when the message is not for this replica or not
-// of a kind that members send.
-func (r *Replica) Step(m *raftpb.Message) bool {
+// Step takes a message from another member, with the session beside it. It reports false when the message is not for
+// this replica or not of a kind that members send.
+func (r *Replica) Step(m *raftpb.Message, session wire.Session) bool {
 	if m.GetTo() != uint64(r.id) {
 		return false
 	}
-	switch t := m.GetType(); {
-	case t == raftpb.MsgReadIndex:
+	switch t := m.GetType(); t {
+	case raftpb.MsgReadIndex:
 		r.asked(m)
-		return true
-	case t == raftpb.MsgReadIndexResp:
+	case raftpb.MsgReadIndexResp:
 		r.told(m)
-		return true
-	case !fromPeers[t]:
-		return false
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		r.stepVote(m)
+	case raftpb.MsgTimeoutNow:
+		r.stepTimeoutNow(m)
+	case raftpb.MsgApp, raftpb.MsgHeartbeat:
+		r.step(m)
+		r.follows(m)
+	case raftpb.MsgAppResp:
+		r.acknowledged(m, session)
+		r.step(m)
+	default:
+		if !fromPeers[t] {
+			return false
+		}
+		r.probes = r.probes || t == raftpb.MsgHeartbeatResp
+		r.step(m)
 	}
-	r.probes = r.probes || m.GetType() == raftpb.MsgHeartbeatResp
-	r.step(m)
 	return true
+}
+
+// acknowledged notes in which session a member acknowledges an append.
+func (r *Replica) acknowledged(m *raftpb.Message, session wire.Session) {
+	delete(r.lease.asked, katakv.ReplicaID(m.GetFrom()))
+	if session != (wire.Session{}) && !m.GetReject() {
+		r.lease.note(katakv.ReplicaID(m.GetFrom()), acknowledgement{term: katakv.Term(m.GetTerm()), session: session})
+	}
 }
 
 // Unreachable tells Raft that messages to a member were lost.
@@ -59,6 +74,7 @@ func (r *Replica) TransferTo(target katakv.ReplicaID) bool {
 	if !r.leads || target == r.id || !r.caughtUp(target) {
 		return false
 	}
+	r.giveUpLease()
 	r.raft.TransferLeader(uint64(target))
 	return true
 }
@@ -78,6 +94,7 @@ func (r *Replica) TransferAway() bool {
 	if best == 0 {
 		return false
 	}
+	r.giveUpLease()
 	r.raft.TransferLeader(uint64(best))
 	return true
 }

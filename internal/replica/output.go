@@ -7,6 +7,7 @@ import (
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/raftlog"
+	"github.com/katakv/katakv/internal/wire"
 )
 
 // Output collects what replicas want done during one pass. The core empties it.
@@ -31,12 +32,15 @@ type Output struct {
 type Awaiting struct {
 	Replica   *Replica
 	Responses []*raftpb.Message
+	stamp     stamp
 }
 
 // Outgoing is a message for another member of a shard.
 type Outgoing struct {
 	Shard   katakv.ShardID
 	Message *raftpb.Message
+	// Session is that of the promise under which Message acknowledges an append; zero: none.
+	Session wire.Session
 }
 
 // SnapshotSend asks for a shard's state to be streamed to a follower; its end is reported with

@@ -3,7 +3,9 @@ package replica
 import (
 	"encoding/binary"
 
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/katakv/katakv"
 )
@@ -57,6 +59,29 @@ func (r *Replica) reply(q question, index katakv.Index) {
 		Type: raftpb.MsgReadIndexResp.Enum(), From: new(uint64(r.id)), To: new(q.from), Context: q.context,
 		Index: new(uint64(index)), Reject: new(index == 0),
 	})
+}
+
+// tellAskers tells the members whose questions the present round answers the commit index as well, with a heartbeat as
+// raft sends it: where a quorum is asked, the heartbeats of the round do that.
+func (r *Replica) tellAskers() {
+	commit := r.raft.BasicStatus().GetCommit()
+	for _, q := range r.reads.asked {
+		r.replies = append(r.replies, &raftpb.Message{
+			Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(r.id)), To: new(q.from), Term: new(uint64(r.term)),
+			Commit: new(min(commit, r.matched(q.from))),
+		})
+	}
+}
+
+// matched returns up to which index a member surely has the log.
+func (r *Replica) matched(member uint64) uint64 {
+	match := uint64(0)
+	r.raft.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
+		if id == member {
+			match = p.Match
+		}
+	})
+	return match
 }
 
 // refuseQuestions tells other members that this replica leads no more.

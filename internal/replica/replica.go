@@ -45,6 +45,10 @@ type Config struct {
 	Warn func(message string)
 	// Now is what the clocks show, kept up to date by the core; nil in tests without time.
 	Now *Time
+	// Promises are those between this node and others; nil: none.
+	Promises Promises
+	// Leases lets a leader answer strong reads on the strength of promises.
+	Leases bool
 }
 
 // Replica is one member of one shard. See the package comment for how it is driven.
@@ -60,7 +64,12 @@ type Replica struct {
 	proposals proposals
 	reads     reads
 	pace      pace
-	// replies are answers to questions of other members, for the next Finish.
+	promises  Promises
+	followed  followed
+	lease     lease
+	// revoking is the term in which this replica led until it stepped down, until there is another leader; zero: none.
+	revoking katakv.Term
+	// replies are answers to questions of other members and revocations, for the next Finish.
 	replies []*raftpb.Message
 
 	term   katakv.Term
@@ -106,7 +115,10 @@ func New(cfg Config, shard katakv.ShardID, machine *kv.Machine, recovered *raftl
 	meta := machine.Meta()
 	r := &Replica{
 		shard: shard, id: meta.Replica, cfg: cfg, machine: machine,
-		sending: make(map[katakv.ReplicaID]katakv.Index),
+		sending: make(map[katakv.ReplicaID]katakv.Index), promises: cfg.Promises, lease: newLease(),
+	}
+	if r.promises == nil {
+		r.promises = noPromises{}
 	}
 	r.reads.context = uint64(cfg.Boot) << bootShift
 	r.window.takeSnapshot = r.takeSnapshot
@@ -267,14 +279,21 @@ func (r *Replica) notLeader() *katakv.Error {
 func (r *Replica) Tick() {
 	r.stalled = false
 	r.lazy.due = len(r.lazy.messages) > 0
-	r.raft.Tick()
+	if r.leads || !r.Withholds() { // a follower's tick may campaign
+		r.raft.Tick()
+	}
+	r.revoke()
 	for _, q := range r.reads.tick(r.now().Monotonic) {
 		r.answered = append(r.answered, r.tooSlow(q))
 	}
 }
 
-// Campaign starts an election now, unless one cannot be won.
-func (r *Replica) Campaign() { _ = r.raft.Campaign() } // the only errors mean: not now
+// Campaign starts an election now, unless one cannot be won or a promise forbids it.
+func (r *Replica) Campaign() {
+	if !r.Withholds() {
+		_ = r.raft.Campaign() // the only errors mean: not now
+	}
+}
 
 // HasWork reports whether Collect would do something.
 func (r *Replica) HasWork() bool {
@@ -282,7 +301,7 @@ func (r *Replica) HasWork() bool {
 		return len(r.answered) > 0
 	}
 	return r.lazy.due || (len(r.proposals.queue) > 0 && !r.stalled && r.mayStamp()) || (r.reads.startable() && r.mayAsk()) ||
-		len(r.answered) > 0 || r.raft.HasReady()
+		len(r.answered) > 0 || len(r.replies) > 0 || (len(r.followed.withheld) > 0 && !r.Withholds()) || r.raft.HasReady()
 }
 
 // Collect proposes what waits, drains Raft's Ready into out, and applies committed entries to w.
@@ -290,6 +309,7 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 	if r.installing {
 		return nil
 	}
+	r.stepWithheld()
 	if r.lazy.due || r.leads || r.arriving != nil || r.reads.waiting(r.machine.Meta().Applied) {
 		if err := r.applyWaiting(w); err != nil {
 			return err
@@ -352,9 +372,18 @@ func (r *Replica) mayAsk() bool {
 	return r.leader != 0
 }
 
-// confirmLeadership asks a quorum whether this replica still leads. It ends, if all is well, in a call of confirmed
-// with the commit index of now: for the reads of the leader itself and for the questions of others alike.
-func (r *Replica) confirmLeadership(context []byte) { r.raft.ReadIndex(context) }
+// confirmLeadership makes sure that this replica still leads: by its lease, or by asking a quorum. It ends, if all is well,
+// in a call of confirmed with the commit index of now: for the reads of the leader itself and for the questions of others
+// alike.
+func (r *Replica) confirmLeadership(context []byte) {
+	if r.hasLease() {
+		r.tellAskers()
+		r.confirmed(context, katakv.Index(r.raft.BasicStatus().GetCommit()))
+		return
+	}
+	r.wantAcknowledgements()
+	r.raft.ReadIndex(context)
+}
 
 // mayConfirm reports whether reads may ask for the commit index: this replica leads and has applied an entry of
 // its own term, before which its commit index can be behind what earlier leaders acknowledged. Raft checks that
@@ -429,7 +458,7 @@ func (r *Replica) handleAppend(m *raftpb.Message, out *Output) {
 
 func (r *Replica) await(responses []*raftpb.Message, out *Output) {
 	if len(responses) > 0 {
-		out.Awaiting = append(out.Awaiting, Awaiting{Replica: r, Responses: responses})
+		out.Awaiting = append(out.Awaiting, Awaiting{Replica: r, Responses: responses, stamp: r.currentStamp()})
 	}
 }
 
@@ -462,13 +491,13 @@ func (r *Replica) emit(update raftlog.Update, responses []*raftpb.Message, out *
 }
 
 // Durable delivers the responses of an update that is now on disk.
-func (r *Replica) Durable(responses []*raftpb.Message, out *Output) {
-	for _, m := range responses {
+func (r *Replica) Durable(a *Awaiting, out *Output) {
+	for _, m := range a.Responses {
 		if m.GetTo() == uint64(r.id) {
 			r.step(m)
 			continue
 		}
-		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m})
+		out.Messages = append(out.Messages, Outgoing{Shard: r.shard, Message: m, Session: a.stamp.sessionOf(m)})
 	}
 }
 
@@ -488,7 +517,7 @@ func (r *Replica) noteLeadership(out *Output) {
 	if term == r.term && leader == r.leader && leads == r.leads {
 		return
 	}
-	lost := r.leads && (!leads || term != r.term)
+	lost, ended := r.leads && (!leads || term != r.term), r.term
 	r.term, r.leader, r.leads = term, leader, leads
 	if leads {
 		r.pace.lead()
@@ -498,8 +527,14 @@ func (r *Replica) noteLeadership(out *Output) {
 		r.refuseUnproposed(out)
 	}
 	r.reads.restart()
-	if !leads {
-		r.refuseQuestions()
+	if leads {
+		r.unfollow()
+		r.lease = newLease()
+		return
+	}
+	r.refuseQuestions()
+	if lost {
+		r.revoking = ended
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 type workspace struct {
 	// calls is the batch: the data commands since the last control command.
 	calls []router.Call
+	// withs holds for each call what KATA WITH said of it, or nil.
+	withs []*with
 	// errors are the replies to commands that were refused before they became a call.
 	errors []earlyError
 	bytes  int
@@ -51,8 +53,9 @@ func (w *workspace) release() {
 // clear empties the batch and drops its references, so that the pool keeps no values alive.
 func (w *workspace) clear() {
 	clear(w.calls)
+	clear(w.withs)
 	clear(w.errors)
-	w.calls, w.errors, w.bytes = w.calls[:0], w.errors[:0], 0
+	w.calls, w.withs, w.errors, w.bytes = w.calls[:0], w.withs[:0], w.errors[:0], 0
 	w.control, w.controlArgs = nil, nil
 }
 
@@ -87,21 +90,25 @@ func (c *conn) collect(w *workspace, topology *router.Topology) error {
 			w.control, w.controlArgs = spec, args
 			return nil
 		default:
-			c.addCall(w, spec, args)
+			c.addCall(w, spec, args, topology)
 		}
 	}
 	return nil
 }
 
 // addCall parses a data command into the batch.
-func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte) {
+func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte, topology *router.Topology) {
 	op, err := c.parse(spec, args)
+	var its *with
+	if err == nil && spec == withSpec {
+		its, err = w.with(args, topology)
+	}
 	if err != nil {
 		w.refuse(err)
 		return
 	}
 	w.bytes += op.Bytes()
-	w.calls = append(w.calls, router.Call{Operation: op})
+	w.calls, w.withs = append(w.calls, router.Call{Operation: op}), append(w.withs, its)
 }
 
 // parse turns the arguments of a data command into an operation that this port may execute.
@@ -133,7 +140,7 @@ func crossesSlots(keys [][]byte) bool {
 func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 	c.server.commands.Add(int64(len(w.calls) + len(w.errors)))
 	if len(w.calls) > 0 {
-		c.run(w.calls, topology)
+		c.run(w.calls, w.withs, topology)
 		c.reading.answered(&w.calls[len(w.calls)-1])
 		// A redirect may name a node that the batch's topology does not know yet.
 		topology = c.server.config.Backend.Topology()
@@ -144,10 +151,10 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 			writeError(w.writer, topology, early[0].err)
 			early = early[1:]
 		}
-		if noRoom(&w.calls[i].Reply) && !c.again(w, w.calls[i:], topology) {
+		if noRoom(&w.calls[i].Reply) && !c.again(w, i, topology) {
 			return false
 		}
-		writeReply(w.writer, topology, &w.calls[i].Reply)
+		writeAnswer(w.writer, topology, &w.calls[i], w.withs[i])
 		w.calls[i].Reply = command.Reply{} // Written, so its memory may go before the rest is.
 		if w.writer.Len() >= flushBytes && !c.flush(w) {
 			return false
@@ -159,28 +166,30 @@ func (c *conn) execute(w *workspace, topology *router.Topology) bool {
 	return true
 }
 
-// run executes the calls in order, at the connection's level. On a READONLY connection to the cluster port, reads of
-// slots of which this node has a replica are answered by that instead of redirected.
-func (c *conn) run(calls []router.Call, topology *router.Topology) {
-	batch := router.Batch{Mode: c.server.config.Mode, Read: c.consistency(topology), Session: &c.reading.session}
-	for c.readOnly && len(calls) > 0 {
-		mode, n := c.mode(&calls[0].Operation, topology), 1
-		for n < len(calls) && c.mode(&calls[n].Operation, topology) == mode {
+// run executes the calls in order, those that stand together and want the same at a time.
+func (c *conn) run(calls []router.Call, withs []*with, topology *router.Topology) {
+	for len(calls) > 0 {
+		its, mode, n := withs[0], c.mode(&calls[0].Operation, withs[0], topology), 1
+		for n < len(calls) && withs[n] == its && c.mode(&calls[n].Operation, its, topology) == mode {
 			n++
 		}
-		batch.Mode, batch.Calls = mode, calls[:n]
+		batch := router.Batch{Mode: mode, Calls: calls[:n], Read: c.consistency(topology), Session: &c.reading.session}
+		if its != nil {
+			batch.Session = &its.session
+			if !its.Default {
+				batch.Read = its.Read
+			}
+		}
 		c.server.config.Backend.Run(c.server.ctx, batch)
-		calls = calls[n:]
-	}
-	if len(calls) > 0 {
-		batch.Calls = calls
-		c.server.config.Backend.Run(c.server.ctx, batch)
+		calls, withs = calls[n:], withs[n:]
 	}
 }
 
-// mode is how an operation of a READONLY connection is executed.
-func (c *conn) mode(op *command.Operation, topology *router.Topology) router.Mode {
-	if op.Kind.Writes() || !c.server.clustered() {
+// mode is how an operation is executed. On the cluster port, reads of slots of which this node has a replica are
+// answered by that instead of redirected, if the connection is READONLY or KATA WITH asks for no more.
+func (c *conn) mode(op *command.Operation, its *with, topology *router.Topology) router.Mode {
+	anywhere := c.readOnly || its != nil && !its.Default && its.Read.Anywhere()
+	if !anywhere || op.Kind.Writes() || !c.server.clustered() {
 		return c.server.config.Mode
 	}
 	shard, _ := topology.ShardAt(slot.Of(op.Keys[0]))
@@ -196,17 +205,17 @@ func noRoom(r *command.Reply) bool {
 	return r.Kind == command.ReplyError && r.Err.Code == katakv.CodeNoRoom
 }
 
-// again does the reads at the start of calls once more, for which there was no room among the replies: those are
+// again does the reads from position i on once more, for which there was no room among the replies: those are
 // sent first, so that one connection holds a bounded part of what it asked for.
-func (c *conn) again(w *workspace, calls []router.Call, topology *router.Topology) bool {
+func (c *conn) again(w *workspace, i int, topology *router.Topology) bool {
 	if !c.flush(w) {
 		return false
 	}
-	n := 1
+	calls, n := w.calls[i:], 1
 	for n < len(calls) && noRoom(&calls[n].Reply) {
 		n++
 	}
-	c.run(calls[:n], topology)
+	c.run(calls[:n], w.withs[i:i+n], topology)
 	return true
 }
 

@@ -102,6 +102,11 @@ func (s *fakeStore) apply(op *command.Operation) command.Reply {
 	switch op.Kind {
 	case command.KindGet:
 		return s.bulk(op.Keys[0])
+	case command.KindGetRecord:
+		if v, ok := s.data[string(op.Keys[0])]; ok {
+			return command.RecordReply(katakv.NewRevision(12, 3), []byte(v))
+		}
+		return command.Reply{}
 	case command.KindMGet:
 		r := command.Reply{Kind: command.ReplyArray}
 		for _, key := range op.Keys {

@@ -20,6 +20,7 @@ func FuzzConnection(f *testing.F) {
 		encode("FOO\r\n-ERR x", "\r\n") + encode("CLIENT", "SETNAME", "\n"), encode("MSET", "a", "1", "b"), "QUIT\r\nPING\r\n",
 		encode("CONFIG", "GET", "[") + encode("CLIENT", "LIST", "ID", "1") + encode("ECHO", "\x00\xff"), "SET \"a b\" 'c'\r\n",
 		encode("COMMAND", "GETKEYS", "MSET", "a") + encode("COMMAND", "DOCS", "client") + encode("INFO", "all"),
+		encode("KATA", "WITH", "session", "", "GET", "k") + encode("KATA", "SET", "k", "v", "IF", "1-0"),
 	} {
 		f.Add([]byte(seed))
 	}

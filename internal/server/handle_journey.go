@@ -18,12 +18,8 @@ func (r *request) kataJourney() {
 	}
 	calls := []router.Call{{Operation: op}}
 	story := journey.New()
-	mode := r.server.config.Mode
-	if r.readOnly {
-		mode = r.mode(&op, r.topology)
-	}
 	r.server.config.Backend.Run(r.server.ctx, router.Batch{
-		Mode: mode, Calls: calls, Read: r.consistency(r.topology), Session: &r.reading.session, Journey: story,
+		Mode: r.mode(&op, nil, r.topology), Calls: calls, Read: r.consistency(r.topology), Session: &r.reading.session, Journey: story,
 	})
 	r.reading.answered(&calls[0])
 	topology := r.server.config.Backend.Topology()
@@ -34,7 +30,7 @@ func (r *request) kataJourney() {
 	report := story.Report()
 	r.w.MapHeader(3)
 	r.w.BulkString("reply")
-	writeReply(r.w, topology, &calls[0].Reply)
+	writeAnswer(r.w, topology, &calls[0], nil)
 	r.w.BulkString("steps")
 	r.w.ArrayHeader(len(report.Steps))
 	for i := range report.Steps {

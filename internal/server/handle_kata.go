@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/resp"
 	"github.com/katakv/katakv/internal/session"
 )
 
@@ -51,21 +52,24 @@ func (r *request) kataSession() {
 }
 
 // kataLast is KATA LAST: one map for each shard that took part in the last answer.
-func (r *request) kataLast() {
-	r.w.ArrayHeader(len(r.reading.last))
-	for i := range r.reading.last {
-		a := &r.reading.last[i]
-		r.w.MapHeader(5)
-		r.w.BulkString("shard")
-		r.w.Int(int64(a.Shard))
-		r.w.BulkString("index")
-		r.w.Int(int64(a.Index))
-		r.w.BulkString("node")
-		r.w.Int(int64(a.Node))
-		r.w.BulkString("level")
-		r.w.BulkString(a.Level.String())
-		r.w.BulkString("age-ms")
-		r.w.Int(ageMilliseconds(a.Age))
+func (r *request) kataLast() { writeServed(r.w, r.reading.last) }
+
+// writeServed writes one map for each shard that took part in an answer.
+func writeServed(w *resp.Writer, parts []katakv.Served) {
+	w.ArrayHeader(len(parts))
+	for i := range parts {
+		a := &parts[i]
+		w.MapHeader(5)
+		w.BulkString("shard")
+		w.Int(int64(a.Shard))
+		w.BulkString("index")
+		w.Int(int64(a.Index))
+		w.BulkString("node")
+		w.Int(int64(a.Node))
+		w.BulkString("level")
+		w.BulkString(a.Level.String())
+		w.BulkString("age-ms")
+		w.Int(ageMilliseconds(a.Age))
 	}
 }
 

@@ -86,6 +86,9 @@ func TestTokenCarriesEverything(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d shards: %v", n, err)
 		}
+		if id, err := session.ClusterOf([]byte(token)); id != cluster || err != nil {
+			t.Errorf("%d shards: of cluster %v, %v", n, id, err)
+		}
 		if again := got.Token(cluster); again != token {
 			t.Errorf("%d shards: got %q, want %q", n, again, token)
 		}
@@ -121,6 +124,11 @@ func TestTokensThatAreRefused(t *testing.T) {
 		_, err := session.Parse([]byte(c.token), cluster)
 		if err == nil || err.Code != katakv.CodeInvalid || !strings.Contains(err.Message, c.want) || !strings.Contains(err.Message, "KATA SESSION") {
 			t.Errorf("%s: got %v; want an error with %q that says what to do", c.name, err, c.want)
+		}
+	}
+	for _, none := range []string{"", "hello!", good[:12], strings.Repeat("A", 1<<20)} {
+		if _, err := session.ClusterOf([]byte(none)); err == nil {
+			t.Errorf("%.12q has a cluster", none)
 		}
 	}
 	for i := range raw {

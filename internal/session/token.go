@@ -118,3 +118,15 @@ func (r *reader) number() uint64 {
 	r.data = r.data[size:]
 	return n
 }
+
+// ClusterOf returns the cluster to which a token belongs. It checks no more than that: see [Parse].
+func ClusterOf(token []byte) (katakv.ClusterID, error) {
+	if len(token) > tokenText.EncodedLen(maxTokenBytes) {
+		return 0, refuse("is longer than any token")
+	}
+	b, err := tokenText.DecodeString(string(token))
+	if err != nil || len(b) < headBytes+checksumBytes {
+		return 0, refuse("was cut, or is none")
+	}
+	return katakv.ClusterID(binary.LittleEndian.Uint64(b[1:])), nil
+}

@@ -73,6 +73,7 @@ func (c *Cluster) bootstrapMap() (*placement.Map, error) {
 	}
 	m, err := placement.Bootstrap(katakv.ClusterID(c.opts.Seed|1), nodes, c.opts.Shards, placement.Settings{
 		Replicas: c.opts.Replicas, MaxValueBytes: katakv.DefaultMaxValueBytes, RequestRetention: c.opts.RequestRetention,
+		StrongReads: c.opts.StrongReads,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)

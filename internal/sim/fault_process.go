@@ -65,6 +65,10 @@ var processFaults = []faultKind{
 		if s.opts.RequestRetention > 0 {
 			jump = 0 // as if the node had slept, while the requests that it holds grew old
 		}
+		if s.leases() {
+			// What leases assume: any two rates are within 1/100 of each other.
+			rate, jump = million+(rate-million)/11, 0
+		}
 		if chance(s.rng, 0.5) {
 			n.clock.wallOff = between(s.rng, -wallError, wallError)
 		}
@@ -78,6 +82,9 @@ var processFaults = []faultKind{
 	}},
 	{"move-address", 3 * time.Second, func(s *strike) { s.moveAddress(s.anyone()) }},
 }
+
+// leases reports whether strong reads rest on clocks.
+func (s *strike) leases() bool { return s.opts.StrongReads != placement.StrongReadsIndex }
 
 // wallError is how wrong a wall clock is at most, in either direction.
 const wallError = time.Hour

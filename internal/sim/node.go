@@ -37,6 +37,8 @@ type Node struct {
 	up   bool
 	lost string // why the node will never start again; empty: it may
 	life int    // counts starts; events of earlier lives are void
+	// promise is the longest that any life gave, as the data directory keeps it.
+	promise time.Duration
 	hands
 
 	clock     nodeClock
@@ -130,7 +132,11 @@ func (n *Node) recover() error {
 	for i := range metas {
 		shards[i] = metas[i].Shard
 	}
-	n.core = core.New(core.Config{Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes, Boot: katakv.BootID(n.life)})
+	leases := n.known.Settings.Leases()
+	n.core = core.New(core.Config{
+		Self: n.id, Engine: e, WindowBytes: c.opts.WindowBytes, Boot: katakv.BootID(n.life), Leases: leases, QuietUntil: n.now() + n.promise,
+	})
+	n.promise = max(n.promise, liveness.LongestFirm(leases))
 	n.core.SetTime(n.time())
 	if err := n.core.AddReplicas(shards, recovered.Replicas); err != nil {
 		return fmt.Errorf("add replicas: %w", err)
@@ -139,7 +145,7 @@ func (n *Node) recover() error {
 	n.core.SetMap(n.known)
 	n.router = router.New(c.opts.Timeout, katakv.BootID(n.life))
 	n.router.SetMap(n.id, n.known)
-	n.watch = liveness.New(liveness.Config{Boot: katakv.BootID(n.life)})
+	n.watch = liveness.New(liveness.Config{Boot: katakv.BootID(n.life), Firm: leases})
 	n.watchAll()
 	return c.witness.started(n, recovered.Replicas, metas)
 }
@@ -196,10 +202,7 @@ func (n *Node) keepTime() {
 		}
 	})
 	n.every(gossipInterval, kindGossip, n.gossip)
-	n.every(liveness.ProbeInterval, kindPulse, func() {
-		n.watch.Tick(n.now())
-		n.carryWatch()
-	})
+	n.pulse()
 	n.every(tidyInterval, kindTidy, n.tidy)
 }
 
@@ -211,6 +214,7 @@ func (n *Node) wake() {
 	n.passing = true
 	n.after(n.passDelay, kindPass, func() {
 		n.passing = false
+		n.core.SetPromises(n.watch.Promises())
 		n.core.SetTime(n.time())
 		fx, err := n.core.Pass()
 		if err != nil {
@@ -248,7 +252,9 @@ func (n *Node) carry(fx *core.Effects) {
 		n.gossipSoon = true
 	}
 	n.router.Leadership(fx.Leaderships)
-	n.cluster.witness.routed(n)
+	if len(fx.Leaderships) > 0 {
+		n.cluster.witness.routed(n)
+	}
 	n.router.Completed(n.now(), fx.Completions)
 	n.carryRouter()
 	if fx.More || n.core.HasWork() {

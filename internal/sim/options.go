@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"io"
 	"time"
+
+	"github.com/katakv/katakv/internal/placement"
 )
 
 // Options shape a cluster. Zero values mean the defaults that setDefaults gives.
@@ -26,6 +28,8 @@ type Options struct {
 	FlushInterval time.Duration
 	// RequestRetention is how long a shard remembers a request; zero means the default, which outlasts a run.
 	RequestRetention time.Duration
+	// StrongReads is how leaders make sure that they lead. Under leases no clock goes wrong by more than is allowed.
+	StrongReads placement.StrongReads
 	// Pebble keeps the state in real Pebble on the simulated disk, instead of the engine in memory.
 	Pebble bool
 

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/liveness"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/wire"
 )
@@ -28,7 +30,7 @@ func (n *Node) take(from katakv.NodeID, m wire.Message) {
 	case *wire.SnapshotAck:
 		n.snapshotAcknowledged(from, msg)
 	case *wire.Probe:
-		n.watch.Probe(from, msg)
+		n.watch.Probe(n.now(), from, msg)
 		n.carryWatch()
 	case *wire.ProbeAnswer:
 		n.watch.Answer(n.now(), from, msg)
@@ -56,8 +58,8 @@ func (n *Node) watchAll() {
 // carryWatch carries out the watch's effects.
 func (n *Node) carryWatch() {
 	fx := n.watch.Effects()
-	for _, f := range fx.Frames {
-		n.cluster.network.send(n.id, f.To, f.Message)
+	for _, h := range fx.Holds {
+		n.promised(h)
 	}
 	for _, v := range fx.Verdicts {
 		if v.Suspect {
@@ -69,7 +71,31 @@ func (n *Node) carryWatch() {
 		}
 		n.wake()
 	}
+	for _, f := range fx.Frames {
+		if answer, ok := f.Message.(*wire.ProbeAnswer); ok {
+			n.cluster.witness.leases.answered(n, answer)
+		}
+		n.cluster.network.send(n.id, f.To, f.Message)
+	}
 	n.carryRouter()
+}
+
+// promised tells the core that a promise runs, or none any more.
+func (n *Node) promised(h liveness.Hold) {
+	if h.Session == (wire.Session{}) {
+		n.core.Lapsed(h.Node, h.Accuse)
+	} else {
+		n.cluster.witness.leases.promised(n, h.Session)
+		n.core.Hold(h.Node, h.Session)
+	}
+	n.wake()
+}
+
+// pulse probes and lets promises end, and looks again when the next is due.
+func (n *Node) pulse() {
+	n.watch.Tick(n.now())
+	n.carryWatch()
+	n.after(n.clock.takes(n.watch.Next()-n.now())+time.Microsecond, kindPulse, n.pulse) // rounded up
 }
 
 // refused hears that a node does not take connections.

@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/katakv/katakv/internal/placement"
 )
 
 // Plan is everything about a run but its chances. The same plan and seed give the same history.
@@ -65,6 +68,7 @@ func Draw(seed uint64) Plan {
 		p.Severed = pick(rng, SeveredAll, SeveredDeaf, SeveredMute, SeveredLink)
 	}
 	p.retry(newRand(seed, "plan of requests"))
+	p.lease(newRand(seed, "strong reads"))
 	return p
 }
 
@@ -153,6 +157,18 @@ func (p *Plan) forget(rng *rand.Rand) {
 	forgetting := []string{"kill", "power", "crash-at-sync", "isolate", "cut-pair", "cut-one-way", "deaf", "mute", "partition", "terminate"}
 	p.Faults = append(drawFaults(rng, kindsNamed(forgetting), 2+rng.IntN(3), themeFactor), Fault{Name: "clock", Mean: 2 * time.Second})
 	slices.SortFunc(p.Faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// lease decides how strong reads are answered. Under some leases, nodes that have promised restart at once while a node
+// that does not hear the leader asks them for votes.
+func (p *Plan) lease(rng *rand.Rand) {
+	p.Options.StrongReads = pick(rng, placement.StrongReadsLease, placement.StrongReadsIndex)
+	if p.Options.StrongReads == placement.StrongReadsIndex || p.Options.RequestRetention > 0 || !chance(rng, 0.2) {
+		return
+	}
+	o := &p.Options
+	o.Nodes, o.Replicas, o.Shards = 3, 3, 1+rng.IntN(2)
+	p.Faults = []Fault{{Name: "crash-loop", Mean: 3 * time.Second}, {Name: "cut-pair", Mean: 2 * time.Second}}
 }
 
 // smallestWindow leaves a window next to nothing beyond what it must hold: whoever misses a second needs a snapshot.
@@ -252,6 +268,7 @@ func (p Plan) String() string {
 	s := fmt.Sprintf("%d nodes, %d shards, %d replicas, %s, window %d, segments %d, chunks %d, flush %v, timeout %v; %d clients, %d of them readers, %.0f %% at other levels; faults [%s] for %v",
 		o.Nodes, o.Shards, o.Replicas, state, o.WindowBytes, o.SegmentBytes, o.ChunkBytes, o.FlushInterval.Round(time.Millisecond),
 		o.Timeout.Round(time.Millisecond), p.Workload.Clients, p.Workload.Readers, 100*p.Workload.Levels, strings.Join(faults, " "), p.Safety)
+	s += "; strong reads by " + string(cmp.Or(o.StrongReads, placement.StrongReadsLease))
 	if p.Workload.Once > 0 {
 		s += fmt.Sprintf("; requests of %d %% retried for %v", int(100*p.Workload.Once), p.Workload.RetryFor.Round(time.Millisecond))
 	}

@@ -39,12 +39,13 @@ type witness struct {
 	questions  check.Questions
 	routes     check.Routes
 	bounds     *bounds
+	leases     *leases
 }
 
 func newWitness(c *Cluster, m *placement.Map) *witness {
 	w := &witness{
 		cluster: c, voters: make(map[katakv.ShardID][]katakv.ReplicaID), owner: make(map[katakv.ReplicaID]katakv.NodeID),
-		bounds: newBounds(c),
+		bounds: newBounds(c), leases: newLeases(c),
 	}
 	w.commits = check.NewCommits(&w.logs)
 	for i := range m.Shards {
@@ -151,12 +152,15 @@ func (w *witness) passed(n *Node, fx *core.Effects) []noted {
 	}
 	for _, f := range fx.Frames {
 		for i := range f.Message.Items {
-			w.said(f.Message.Items[i].Shard, f.Message.Items[i].Message)
+			item := &f.Message.Items[i]
+			w.said(item.Shard, item.Message)
+			w.hold(w.leases.said(n, item))
 		}
 	}
 	for i := range fx.Completions {
 		w.completed(n, &fx.Completions[i])
 	}
+	w.hold(w.leases.passed(n))
 	return batch
 }
 
@@ -183,6 +187,7 @@ func (w *witness) won(n *Node, l replica.Leadership) {
 	w.cluster.tell("%v leads %v in term %d", n.id, l.Shard, l.Term)
 	w.hold(w.elections.Won(m, l.Term))
 	w.hold(w.commits.Elected(m, l.Term))
+	w.hold(w.leases.elected(n, l))
 }
 
 // claims follows what a node tells the others that it leads.
@@ -240,6 +245,7 @@ func (w *witness) completed(n *Node, done *replica.Completion) {
 	if done.Request.Writes() {
 		w.hold(w.durability.WriteAcknowledged(shard, done.Index, w.voters[shard]))
 		w.ages.Acknowledged(now, shard, done.Index)
+		w.leases.wrote(shard, done.Index)
 		return
 	}
 	if n.replaced[shard] {
@@ -257,6 +263,7 @@ func (w *witness) observe(n *Node) {
 	w.hold(w.bounds.observe(n, rows))
 	for i := range rows {
 		s := &rows[i]
+		w.hold(w.leases.observe(n, s))
 		if s.Installing {
 			continue // its state and its log are between two positions
 		}

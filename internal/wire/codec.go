@@ -57,9 +57,9 @@ func Append(dst []byte, m Message) []byte {
 	case *SnapshotAck:
 		return appendSnapshotAck(dst, m)
 	case *Probe:
-		return appendProbe(append(dst, byte(kindProbe)), m.Boot, m.Sent)
+		return appendProbe(dst, m)
 	case *ProbeAnswer:
-		return appendProbe(append(dst, byte(kindProbeAnswer)), m.Boot, m.Sent)
+		return appendProbeAnswer(dst, m)
 	default:
 		return appendAdmin(dst, m)
 	}
@@ -138,8 +138,8 @@ var decoders = [256]func(*decoder) Message{
 	kindMapReply:          func(d *decoder) Message { return &MapReply{Map: d.bytes(placement.MaxMapBytes)} },
 	kindSnapshotChunk:     decodeSnapshotChunk,
 	kindSnapshotAck:       decodeSnapshotAck,
-	kindProbe:             func(d *decoder) Message { boot, sent := d.probe(); return &Probe{Boot: boot, Sent: sent} },
-	kindProbeAnswer:       func(d *decoder) Message { boot, sent := d.probe(); return &ProbeAnswer{Boot: boot, Sent: sent} },
+	kindProbe:             decodeProbe,
+	kindProbeAnswer:       decodeProbeAnswer,
 	kindNodeStatusRequest: func(*decoder) Message { return &NodeStatusRequest{} },
 	kindNodeStatus:        decodeNodeStatus,
 	kindBootstrapRequest: func(d *decoder) Message {

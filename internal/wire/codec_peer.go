@@ -181,14 +181,42 @@ func decodeSnapshotAck(d *decoder) Message {
 	return &SnapshotAck{Stream: d.uvarint(), Sequence: d.uint32(), Done: d.bool(), Error: d.text()}
 }
 
-// A Probe and a ProbeAnswer are
+// A Probe is
 //
-//	kind boot sent (uvarints; sent in nanoseconds)
-func appendProbe(dst []byte, boot katakv.BootID, sent time.Duration) []byte {
-	dst = binary.AppendUvarint(dst, uint64(boot))
-	return binary.AppendUvarint(dst, uint64(sent))
+//	kind boot sent (uvarints)
+//
+// and a ProbeAnswer
+//
+//	kind session boot sent promise (uvarints)
+//
+// with a session of a boot and a count, and times in nanoseconds.
+func appendProbe(dst []byte, m *Probe) []byte {
+	dst = binary.AppendUvarint(append(dst, byte(kindProbe)), uint64(m.Boot))
+	return binary.AppendUvarint(dst, uint64(m.Sent))
 }
 
-func (d *decoder) probe() (boot katakv.BootID, sent time.Duration) {
-	return katakv.BootID(d.uvarint()), time.Duration(d.uvarint())
+func decodeProbe(d *decoder) Message {
+	return &Probe{Boot: katakv.BootID(d.uvarint()), Sent: time.Duration(d.uvarint())}
+}
+
+func appendProbeAnswer(dst []byte, m *ProbeAnswer) []byte {
+	dst = appendSession(append(dst, byte(kindProbeAnswer)), m.Session)
+	dst = binary.AppendUvarint(dst, uint64(m.Boot))
+	dst = binary.AppendUvarint(dst, uint64(m.Sent))
+	return binary.AppendUvarint(dst, uint64(m.Promise))
+}
+
+func decodeProbeAnswer(d *decoder) Message {
+	return &ProbeAnswer{
+		Session: d.session(), Boot: katakv.BootID(d.uvarint()), Sent: time.Duration(d.uvarint()), Promise: time.Duration(d.uvarint()),
+	}
+}
+
+func appendSession(dst []byte, s Session) []byte {
+	dst = binary.AppendUvarint(dst, uint64(s.Boot))
+	return binary.AppendUvarint(dst, s.Count)
+}
+
+func (d *decoder) session() Session {
+	return Session{Boot: katakv.BootID(d.uvarint()), Count: d.uvarint()}
 }

@@ -13,8 +13,9 @@ import (
 
 // A RaftBatch is
 //
-//	kind control(1 B) item*      item: shard(uvarint) form(1 B) message
+//	kind control(1 B) item*      item: shard(uvarint) form(1 B) [session] message
 //	form 0: length(u32 LE) protobuf raftpb.Message       form 1: see codec_compact.go
+//	2 is added to the form when a session (boot and count, uvarints) stands before the message
 //
 // without a count, so that it can be cut between any two items. The length has a fixed width because it is
 // known only when the message behind it is written.
@@ -25,16 +26,26 @@ func appendBatchHeader(dst []byte, b *RaftBatch) []byte {
 func appendItem(dst []byte, item *RaftItem) []byte {
 	dst = binary.AppendUvarint(dst, uint64(item.Shard))
 	invariant.Check(item.Message != nil, "encode a missing raft message")
+	form := byte(formProtobuf)
 	if fitsCompact(item.Message) {
-		return appendCompact(append(dst, formCompact), item.Message)
+		form = formCompact
 	}
-	return appendRaft(append(dst, formProtobuf), item.Message)
+	if item.Session == (Session{}) {
+		dst = append(dst, form)
+	} else {
+		dst = appendSession(append(dst, form|formStamped), item.Session)
+	}
+	if form == formCompact {
+		return appendCompact(dst, item.Message)
+	}
+	return appendRaft(dst, item.Message)
 }
 
 // The forms of a message in a RaftBatch.
 const (
 	formProtobuf = 0
 	formCompact  = 1
+	formStamped  = 2 // added: a session stands before the message
 )
 
 func appendRaft(dst []byte, m *raftpb.Message) []byte {
@@ -61,7 +72,14 @@ func decodeBatch(d *decoder) Message {
 
 func (d *decoder) item() RaftItem {
 	item := RaftItem{Shard: katakv.ShardID(d.uvarint())}
-	switch form := d.byte(); form {
+	form := d.byte()
+	if form&formStamped != 0 {
+		item.Session = d.session()
+		if item.Session == (Session{}) {
+			d.fail("an empty session before a raft message")
+		}
+	}
+	switch form &^ formStamped {
 	case formProtobuf:
 		item.Message = d.raft()
 	case formCompact:

@@ -8,8 +8,8 @@ import (
 // Versions of the language. A node speaks every version from OldestVersion to Version; two nodes use the
 // highest that both speak.
 const (
-	Version       = 1
-	OldestVersion = 1
+	Version       = 2
+	OldestVersion = 2
 )
 
 // Magic opens every connection between nodes, in both directions, before the first frame. A stranger who

@@ -52,6 +52,19 @@ type RaftBatch struct {
 type RaftItem struct {
 	Shard   katakv.ShardID
 	Message *raftpb.Message
+	// Session is that of the promise to the leader's node under which an append was acknowledged; zero: none ran.
+	Session Session
+}
+
+// Session is an unbroken run of promises from one node to another. The zero value is none.
+type Session struct {
+	Boot  katakv.BootID // of who promises
+	Count uint64        // of its sessions since then
+}
+
+// Before reports whether the same node opened s before other.
+func (s Session) Before(other Session) bool {
+	return s.Boot < other.Boot || (s.Boot == other.Boot && s.Count < other.Count)
 }
 
 // Class returns ClassControl or ClassLog.
@@ -113,7 +126,7 @@ type Leading struct {
 // Class returns ClassControl.
 func (*Gossip) Class() Class { return ClassControl }
 
-// Probe asks a node for a sign of life.
+// Probe asks a node for a sign of life, and for the promise not to vote against leaders on the sender for a while.
 type Probe struct {
 	Boot katakv.BootID // of the sender
 	Sent time.Duration // the sender's clock, which means nothing to others
@@ -122,10 +135,13 @@ type Probe struct {
 // Class returns ClassControl.
 func (*Probe) Class() Class { return ClassControl }
 
-// ProbeAnswer answers a Probe.
+// ProbeAnswer answers a Probe, and with it promises.
 type ProbeAnswer struct {
-	Boot katakv.BootID // of the sender
-	Sent time.Duration // the probe's
+	Session Session       // of the promise; its boot is the sender's
+	Boot    katakv.BootID // the probe's
+	Sent    time.Duration // the probe's
+	// Promise is how long a lease may rest on the promise, from when the probe was taken; zero: not at all.
+	Promise time.Duration
 }
 
 // Class returns ClassControl.

@@ -97,7 +97,9 @@ func messages(rng *rand.Rand) []wire.Message {
 			To: katakv.NodeID(number()), Boot: katakv.BootID(number()), Carries: wire.ClassBulk, Purpose: wire.PurposeAdmin, Error: text(),
 		},
 		&wire.RaftBatch{Control: true, Items: []wire.RaftItem{
-			{Shard: katakv.ShardID(number()), Message: drawRaft(rng)}, {Shard: 1, Message: drawRaft(rng)},
+			{Shard: katakv.ShardID(number()), Message: drawRaft(rng)},
+			{Shard: 1, Message: drawRaft(rng)},
+			{Shard: 2, Message: drawRaft(rng), Session: wire.Session{Boot: katakv.BootID(number()), Count: number()}},
 		}},
 		&wire.Forward{ID: number(), Shard: katakv.ShardID(number()), Epoch: katakv.Epoch(number()), Read: drawRead(rng), Index: katakv.Index(number()), Operations: []command.Operation{
 			{Kind: command.KindSet, Flags: command.FlagNX, Delta: -1, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{drawBytes(rng)}},
@@ -112,7 +114,10 @@ func messages(rng *rand.Rand) []wire.Message {
 		}},
 		&wire.ForwardReply{ID: number(), Index: 1, Err: failure},
 		&wire.Probe{Boot: katakv.BootID(number()), Sent: time.Duration(number() >> 1)},
-		&wire.ProbeAnswer{Boot: katakv.BootID(number()), Sent: time.Duration(number() >> 1)},
+		&wire.ProbeAnswer{
+			Session: wire.Session{Boot: katakv.BootID(number()), Count: number()}, Boot: katakv.BootID(number()),
+			Sent: time.Duration(number() >> 1), Promise: time.Duration(number() >> 1),
+		},
 		&wire.Gossip{Epoch: katakv.Epoch(number()), Leading: []wire.Leading{{Shard: 1, Term: katakv.Term(number())}, {Shard: 5, Term: 2}}, Peer: "10.0.0.9:7100"},
 		&wire.MapRequest{Epoch: katakv.Epoch(number())},
 		&wire.MapReply{Map: drawBytes(rng)},
@@ -156,7 +161,7 @@ func cutRaft(m wire.Message) (wire.Message, []*raftpb.Message) {
 		var found []*raftpb.Message
 		for _, item := range m.Items {
 			found = append(found, item.Message)
-			c.Items = append(c.Items, wire.RaftItem{Shard: item.Shard})
+			c.Items = append(c.Items, wire.RaftItem{Shard: item.Shard, Session: item.Session})
 		}
 		return c, found
 	case *wire.SnapshotChunk:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/katakv/katakv/client"
 	"github.com/katakv/katakv/internal/localcluster"
+	"github.com/katakv/katakv/internal/placement"
 )
 
 // readLevels are the levels at which every replica may answer, and of which one sees what a session wrote.
@@ -94,8 +95,16 @@ func TestReadLevels(t *testing.T) {
 
 // TestReadLevelsSurviveLoss: a token keeps its promise when the node that gave it is gone, and when it is back.
 func TestReadLevelsSurviveLoss(t *testing.T) {
-	t.Parallel()
-	c := start(t, localcluster.Options{})
+	for _, way := range []placement.StrongReads{placement.StrongReadsLease, placement.StrongReadsIndex} {
+		t.Run(string(way), func(t *testing.T) {
+			t.Parallel()
+			readLevelsSurviveLoss(t, start(t, localcluster.Options{StrongReads: way}))
+		})
+	}
+}
+
+func readLevelsSurviveLoss(t *testing.T, c *localcluster.Cluster) {
+	t.Helper()
 	for round := range 3 {
 		victim, other := c.Nodes[round], c.Nodes[(round+1)%3]
 		value := fmt.Sprint("round ", round)
