@@ -23,6 +23,8 @@ type dataFlags struct {
 	addr    string
 	timeout time.Duration
 	asJSON  bool
+	tracing
+	reading
 }
 
 func (f *dataFlags) register(cmd *cobra.Command) {
@@ -33,6 +35,7 @@ func (f *dataFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.addr, "addr", addr, "plain port of any node [$KATAKV_ADDR]")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", client.DefaultTimeout, "how long to wait for the answer")
 	addJSONFlag(cmd, &f.asJSON)
+	f.tracing.register(cmd)
 }
 
 // do sends one command.
@@ -42,6 +45,12 @@ func (f *dataFlags) do(ctx context.Context, args ...any) (client.Value, error) {
 		return client.Value{}, fmt.Errorf("%w; name the plain port of a running node with --addr", err)
 	}
 	defer conn.Close()
+	if err := f.choose(ctx, conn); err != nil {
+		return client.Value{}, err
+	}
+	if f.wanted() {
+		return f.follow(ctx, conn, f.asJSON, args)
+	}
 	return conn.Do(ctx, args...)
 }
 
@@ -49,7 +58,7 @@ func (f *dataFlags) do(ctx context.Context, args ...any) (client.Value, error) {
 func (f *dataFlags) write(ctx context.Context, args ...any) (client.Value, error) {
 	value, err := f.do(ctx, args...)
 	var answered *client.ReplyError
-	if err == nil || errors.As(err, &answered) { // the node's own error says it
+	if err == nil || errors.As(err, &answered) || errors.Is(err, errNotShown) { // the node's own error says it
 		return value, err
 	}
 	if client.OutcomeOf(err) == katakv.OutcomeUnknown {

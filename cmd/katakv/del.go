@@ -23,7 +23,7 @@ func newDelCommand() *cobra.Command {
 				return err
 			}
 			if f.asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"deleted": reply.Int})
+				return writeJSON(cmd.OutOrStdout(), f.tell(map[string]any{"deleted": reply.Int}))
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), reply.Int)
 			return err

@@ -15,7 +15,8 @@ func newGetCommand() *cobra.Command {
 there is no such key.`,
 		Example: `  katakv get user:101
   katakv get photo:7 > photo.jpg
-  katakv get user:101 --json`,
+  katakv get user:101 --json
+  katakv get user:101 --consistency "bounded 2s" --journey`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := f.do(cmd.Context(), "GET", args[0])
@@ -29,7 +30,7 @@ there is no such key.`,
 				if !value.IsNull() {
 					jsonBytes(answer, "value", value.Bytes)
 				}
-				if err := writeJSON(out, answer); err != nil {
+				if err := writeJSON(out, f.tell(answer)); err != nil {
 					return err
 				}
 				if value.IsNull() {
@@ -48,5 +49,6 @@ there is no such key.`,
 		},
 	}
 	f.register(cmd)
+	f.reading.register(cmd)
 	return cmd
 }

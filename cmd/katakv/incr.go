@@ -28,7 +28,7 @@ func newIncrCommand() *cobra.Command {
 				return err
 			}
 			if f.asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"key": args[0], "value": reply.Int})
+				return writeJSON(cmd.OutOrStdout(), f.tell(map[string]any{"key": args[0], "value": reply.Int}))
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), reply.Int)
 			return err

@@ -17,7 +17,8 @@ func newPutCommand() *cobra.Command {
 		Long: `Set a key to a value. With "-" as the value it is read from standard input. The command succeeds once a majority
 of the shard's replicas have the value on disk; an error says whether it may have been applied all the same.`,
 		Example: `  katakv put user:101 '{"name":"Alice"}'
-  katakv put photo:7 - < photo.jpg`,
+  katakv put photo:7 - < photo.jpg
+  katakv put user:101 Bob --journey --otlp trace.json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value := []byte(args[1])
@@ -35,7 +36,7 @@ of the shard's replicas have the value on disk; an error says whether it may hav
 				return err
 			}
 			if f.asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"key": args[0], "applied": true})
+				return writeJSON(cmd.OutOrStdout(), f.tell(map[string]any{"key": args[0], "applied": true}))
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), reply.Text())
 			return err

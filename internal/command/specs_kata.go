@@ -16,6 +16,10 @@ const (
 	onceBehind = 3
 	// onceFirstKey is where the first key stands, in all commands on keys.
 	onceFirstKey = onceBehind + 1
+	// journeyBehind is how many arguments stand before the command: KATA and JOURNEY.
+	journeyBehind = 2
+	// journeyFirstKey is where the first key stands, unless KATA ONCE is between.
+	journeyFirstKey = journeyBehind + 1
 	// withBehind is how many arguments stand before the command: KATA, WITH, the consistency and the token.
 	withBehind = 4
 	// withFirstKey is where the first key stands, unless KATA ONCE is between.
@@ -35,6 +39,12 @@ func kataSubcommands() []*Spec {
 			Name: "session", Arity: -2, Flags: SpecStale | SpecFast, Group: GroupKata,
 			Syntax: "[token]", Since: sinceRedis, Complexity: "O(N) for N shards used",
 			Summary: "Returns what the connection has written and seen as a token, or adds that of a token to it",
+		},
+		{
+			Name: "journey", Arity: -4, Flags: SpecWrite | SpecDenyOOM, Group: GroupKata,
+			FirstKey: journeyFirstKey, LastKey: journeyFirstKey, Step: 1, Behind: journeyBehind,
+			Syntax: "command [argument ...]", Since: sinceRedis, Complexity: "that of the command",
+			Summary: "Executes a command on keys, and tells what became of it, step by step",
 		},
 		{
 			Name: "last", Arity: 2, Flags: connectionFlags, Group: GroupKata,
@@ -83,10 +93,12 @@ func kataRecordSpecs() []*Spec {
 	}
 }
 
-// KATA ONCE and KATA WITH look their command up in the table, which would be a cycle in a plain initialiser.
+// KATA ONCE, WITH and JOURNEY look their command up in the table, which would be a cycle in a plain initialiser.
 func init() {
 	once, _ := table["kata"].Subcommand([]byte("once"))
 	once.Parse = parseOnce
 	with, _ := table["kata"].Subcommand([]byte("with"))
 	with.Parse = parseWith
+	journey, _ := table["kata"].Subcommand([]byte("journey"))
+	journey.Parse = parseJourney
 }

@@ -41,7 +41,7 @@ func parseWith(args [][]byte) (Operation, *katakv.Error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	if spec.Parse == nil || spec.FirstKey == 0 || spec.Behind == withBehind {
+	if spec.Parse == nil || spec.FirstKey == 0 || spec.Behind != 0 && spec.Behind != onceBehind {
 		return Operation{}, katakv.Errorf(katakv.CodeInvalid,
 			"KATA WITH takes a command on keys, not '%s'", printable(args[withBehind]))
 	}

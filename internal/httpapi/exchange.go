@@ -7,6 +7,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/router"
 	"github.com/katakv/katakv/internal/session"
 )
@@ -40,6 +41,8 @@ type exchange struct {
 	read katakv.Consistency
 	// session is what the client has written and seen, this exchange included.
 	session session.Session
+	// journey is told what becomes of the operation; nil: nobody wants to know.
+	journey *journey.Journey
 }
 
 // begin reads what requests of all kinds may say.
@@ -50,6 +53,9 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request) (*exchange, *Problem
 	}
 	var err *katakv.Error
 	if x.read, err = consistencyOf(r, x.topology.Map.Settings.Consistency); err != nil {
+		return nil, refuse(err)
+	}
+	if x.journey, err = journeyOf(r.Header); err != nil {
 		return nil, refuse(err)
 	}
 	switch tokens := r.Header.Values(headerSession); len(tokens) {
@@ -75,7 +81,7 @@ func (x *exchange) execute(op command.Operation) *router.Call {
 		calls[0].Reply = command.ErrorReply(errStopping)
 	default:
 		x.api.config.Backend.Run(x.r.Context(), router.Batch{
-			Mode: router.Forward, Calls: calls, Read: x.read, Session: &x.session,
+			Mode: router.Forward, Calls: calls, Read: x.read, Session: &x.session, Journey: x.journey,
 		})
 	}
 	return &calls[0]
@@ -86,6 +92,7 @@ func (x *exchange) answer(op command.Operation) *command.Reply {
 	call := x.execute(op)
 	h := x.w.Header()
 	h.Set(headerSession, x.token())
+	tellJourney(h, x.journey.Report())
 	if served := &call.Served; served.Index != 0 {
 		h.Set(headerShard, strconv.FormatUint(uint64(served.Shard), 10))
 		h.Set(headerIndex, strconv.FormatUint(uint64(served.Index), 10))

@@ -17,6 +17,7 @@ import (
 	"github.com/katakv/katakv/internal/command"
 	"github.com/katakv/katakv/internal/engine"
 	"github.com/katakv/katakv/internal/httpapi"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/kv"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
@@ -33,6 +34,7 @@ type fakeNode struct {
 	// before, if set, may answer an operation in the node's place.
 	before func(op *command.Operation) *command.Reply
 	read   katakv.Consistency // of the last batch
+	steps  []journey.Step     // of the journey of every batch
 }
 
 const (
@@ -52,7 +54,7 @@ func newFakeNode(t *testing.T) *fakeNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &fakeNode{engine: engine.NewMemory()}
+	n := &fakeNode{engine: engine.NewMemory(), steps: []journey.Step{{Kind: journey.Received, Node: 1}}}
 	n.topology = router.NewTopology(1, m, func(katakv.ShardID) katakv.NodeID { return 1 })
 	n.writer = kv.NewWriter(n.engine)
 	b := n.engine.NewBatch()
@@ -79,6 +81,9 @@ func (n *fakeNode) Topology() *router.Topology { return n.topology }
 func (n *fakeNode) Run(_ context.Context, batch router.Batch) {
 	calls := batch.Calls
 	n.noteRead(batch.Read)
+	for i := range n.steps {
+		batch.Journey.Note(n.steps[i].At, n.steps[i])
+	}
 	for i := range calls {
 		op := &calls[i].Operation
 		if batch.Mode != router.Forward {

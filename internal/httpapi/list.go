@@ -44,6 +44,9 @@ type lastLine struct {
 // list answers a listing. The status is sent once the first page was read; a later failure ends the lines.
 func (x *exchange) list() *Problem {
 	w := x.w
+	if x.journey != nil {
+		return refuse(katakv.Errorf(katakv.CodeInvalid, "a listing has no %s: ask for that of a key", headerJourney))
+	}
 	ask, err := listingOf(x.r.URL.RawQuery)
 	if err != nil {
 		return refuse(err)

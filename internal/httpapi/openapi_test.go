@@ -112,7 +112,7 @@ func TestAnswersHaveTheHeadersThatAreDescribed(t *testing.T) {
 		{"DELETE", "k", 204, nil},
 	} {
 		what := fmt.Sprintf("%s of %s %v", r.method, r.key, r.headers)
-		a := d.ask(r.method, "/v1/kv/"+r.key, "y", r.headers...)
+		a := d.ask(r.method, "/v1/kv/"+r.key, "y", append(r.headers, "Kata-Journey", "1")...)
 		a.want(t, what, r.status, "")
 		if got, want := a.own(), about.headers("/v1/kv/{key}", r.method, r.status); !slices.Equal(got, want) {
 			t.Errorf("%s: the headers are %q, described %q", what, got, want)
@@ -139,10 +139,14 @@ func TestParametersAreAsDescribed(t *testing.T) {
 		path, method   string
 		headers, query []string
 	}{
-		{key, "GET", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Session"}, []string{"consistency"}},
-		{key, "HEAD", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Session"}, []string{"consistency"}},
-		{key, "PUT", []string{"Idempotency-Key", "If-Match", "If-None-Match", "Kata-Consistency", "Kata-Session"}, []string{"consistency"}},
-		{key, "DELETE", []string{"Idempotency-Key", "If-Match", "Kata-Consistency", "Kata-Session"}, []string{"consistency"}},
+		{key, "GET", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},
+		{key, "HEAD", []string{"If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},
+		{
+			key, "PUT",
+			[]string{"Idempotency-Key", "If-Match", "If-None-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"},
+			[]string{"consistency"},
+		},
+		{key, "DELETE", []string{"Idempotency-Key", "If-Match", "Kata-Consistency", "Kata-Journey", "Kata-Session"}, []string{"consistency"}},
 		{"/v1/kv", "GET", []string{"Kata-Consistency", "Kata-Session"}, []string{"consistency", "limit", "prefix", "start"}},
 	} {
 		what := r.method + " " + r.path

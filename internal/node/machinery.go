@@ -63,8 +63,8 @@ func (n *Node) assemble() error {
 		l.core.SetMap(clusterMap)
 	}
 	n.machinery.Store(m)
-	n.transport.SetIdentity(id.Node, id.Cluster, n.boot)
 	n.withRouter(func(r *router.Router) { r.SetMap(id.Node, clusterMap) })
+	n.transport.SetIdentity(id.Node, id.Cluster, n.boot) // from now on peers are heard
 	n.pulse.begin(n.boot, id.Node, clusterMap)
 	return nil
 }

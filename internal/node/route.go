@@ -31,6 +31,7 @@ func (n *Node) Execute(ctx context.Context, mode router.Mode, calls []router.Cal
 func (n *Node) Run(ctx context.Context, batch router.Batch) { n.execute(ctx, batch) }
 
 func (n *Node) execute(ctx context.Context, batch router.Batch) {
+	beginJourney(&batch)
 	size := int64(0)
 	for i := range batch.Calls {
 		size += int64(batch.Calls[i].Operation.Bytes())
@@ -112,6 +113,7 @@ func (n *Node) Topology() *router.Topology { return n.topology.Load() }
 // submit hands requests to the cores that own their shards, in order.
 func (n *Node) submit(requests []*replica.Request) {
 	requests = n.admit(requests)
+	beginLegs(requests)
 	if len(requests) == 0 {
 		return
 	}

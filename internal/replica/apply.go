@@ -82,6 +82,7 @@ func (r *Replica) applyEntry(e *raftpb.Entry, w *kv.Writer) error {
 		r.pace.saw(r.machine.Meta().Clock, r.now())
 	}
 	if mine != nil {
+		r.tellApplied(mine)
 		r.answered = mine.complete(index, replies, r.answered)
 	}
 	return nil
@@ -119,6 +120,7 @@ func (r *Replica) Finish(out *Output) {
 	}
 	r.replies = nil
 	r.trimWindow()
+	r.stampJourneys(out)
 }
 
 // trimWindow keeps the window within its budget; while snapshots are on their way the entries after them are

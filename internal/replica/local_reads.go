@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/katakv/katakv"
+	"github.com/katakv/katakv/internal/journey"
 )
 
 // readWait is how long a read waits here until this replica can answer it. Then it goes to the leader: a follower
@@ -60,6 +61,7 @@ func (r *Replica) look(q read, applied katakv.Index, out *Output) {
 	switch {
 	case q.Read.Level == katakv.LevelSession && applied < q.Index:
 		r.reads.behind = append(r.reads.behind, q)
+		r.tellBehind(q.Request, q.Index)
 	case q.Read.Level == katakv.LevelBounded && !r.reads.fresh.within(r.now().Monotonic, q.Read.Bound):
 		r.reads.queue = append(r.reads.queue, q)
 	default:
@@ -80,12 +82,14 @@ func (r *Replica) answerRead(q read, out *Output) {
 		out.Completions = append(out.Completions, r.tooSlow(q))
 		return
 	}
+	r.tell(q.Request, journey.Step{Kind: journey.Read, Index: done.Index})
 	done.Replies = r.machine.ReadAll(r.cfg.Engine, q.Operations)
 	out.Completions = append(out.Completions, done)
 }
 
 // tooSlow sends a read to the leader.
 func (r *Replica) tooSlow(q read) Completion {
+	r.tell(q.Request, journey.Step{Kind: journey.TooSlow})
 	return Completion{Request: q.Request, Err: katakv.Errorf(katakv.CodeNotLeader,
 		"%v of %v cannot answer a read at level %v in time, leader %v: ask there", r.id, r.shard, q.Read, r.leader)}
 }

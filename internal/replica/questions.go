@@ -110,4 +110,5 @@ func (r *Replica) confirmed(context []byte, index katakv.Index) {
 	for _, q := range r.reads.confirm(context, index) {
 		r.reply(q, index)
 	}
+	r.tellConfirmed()
 }

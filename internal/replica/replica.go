@@ -105,6 +105,7 @@ type Replica struct {
 	lazy           lazy
 	applyResponses []*raftpb.Message
 	answered       []Completion
+	traced         []traced
 }
 
 // New builds the replica that the engine and the log hold: machine is its state, recovered what the log kept
@@ -257,6 +258,7 @@ func (r *Replica) Standing() Standing {
 func (r *Replica) Submit(req *Request, out *Output) {
 	invariant.Check(req.Shard == r.shard, "request for %v submitted to %v", req.Shard, r.shard)
 	writes := req.Writes()
+	r.tellTaken(req)
 	switch {
 	case req.Read.Anywhere() && !writes:
 		r.submitLocal(req)
@@ -332,6 +334,7 @@ func (r *Replica) Collect(w *kv.Writer, out *Output) error {
 			return err
 		}
 	}
+	r.tellReady(rd.Messages)
 	// Raft lets a candidate ask for votes before its own term is on disk, since its own vote does not count
 	// until then. That is not enough: elected by the others it could lead, crash, forget the term, and be
 	// elected in the same term once more by those same votes, with another log.
@@ -352,11 +355,13 @@ func (r *Replica) ask(out *Output) {
 	context, ok := r.reads.next(r.now().Monotonic)
 	switch {
 	case !ok:
+		return
 	case r.leads:
 		r.confirmLeadership(context)
 	default:
 		r.askLeader(context, out)
 	}
+	r.tellAsked()
 }
 
 // mayAsk reports whether there is somebody to be asked.
@@ -500,6 +505,7 @@ func (r *Replica) Durable(a *Awaiting, out *Output) {
 // was removed, or asks for something that this role does not do.
 func (r *Replica) step(m *raftpb.Message) {
 	r.stalled = false
+	r.tellDurable(m)
 	_ = r.raft.Step(m)
 }
 
@@ -561,4 +567,5 @@ func (r *Replica) Close(out *Output) {
 		r.arriving = nil
 	}
 	r.closeView()
+	r.stampJourneys(out)
 }

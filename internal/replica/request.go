@@ -5,10 +5,11 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 )
 
 // Request is a run of operations from one caller for one shard. They are executed in order and accepted or
-// refused together. It is answered by exactly one [Completion]. The replica reads it and changes nothing.
+// refused together. It is answered by exactly one [Completion]. The replica reads it and changes nothing but its Journey.
 type Request struct {
 	Shard      katakv.ShardID
 	Operations []command.Operation
@@ -16,6 +17,8 @@ type Request struct {
 	Read katakv.Consistency
 	// Index is what must be applied, with LevelSession.
 	Index katakv.Index
+	// Journey is told what becomes of the request here until it is completed; nil: nobody wants to know.
+	Journey *journey.Leg
 	// Caller is the submitter's own; it comes back in the completion untouched.
 	Caller any
 }

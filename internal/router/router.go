@@ -6,6 +6,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/slot"
@@ -34,6 +35,8 @@ type Batch struct {
 	// Session is what the caller has written and seen, if anybody wants to know. The router reads it for LevelSession,
 	// and notes in it what the batch wrote and saw.
 	Session Session
+	// Journey is told what becomes of the batch; nil: nobody wants to know.
+	Journey *journey.Journey
 	// Caller is the submitter's own.
 	Caller any
 
@@ -180,10 +183,12 @@ func (r *Router) Start(now time.Duration, b *Batch) {
 	}
 	groups := r.split(b)
 	b.left = len(groups)
+	r.tellReceived(b)
 	for _, g := range groups {
 		g.deadline = now + r.timeout
 		g.request.Caller = g
 		r.relax(g, b)
+		r.tellRouted(g)
 		r.activate(g)
 		r.route(g)
 	}
@@ -233,6 +238,7 @@ func (r *Router) route(g *group) {
 // submit hands a group to the local core.
 func (r *Router) submit(g *group) {
 	g.state, g.tried = submitted, r.self
+	r.tellLeg(g, journey.Queued)
 	r.out.Submit = append(r.out.Submit, &g.request)
 }
 
@@ -242,9 +248,11 @@ func (r *Router) send(g *group, node katakv.NodeID) {
 	r.nextForward++
 	g.forward = r.nextForward
 	r.forwards[g.forward] = g
+	r.tellLeg(g, journey.Forwarded)
 	r.out.Frames = append(r.out.Frames, Frame{To: node, Message: &wire.Forward{
 		ID: g.forward, Shard: g.request.Shard, Epoch: r.topology.Map.Epoch,
 		Read: g.request.Read, Index: g.request.Index, Operations: g.request.Operations,
+		Journey: g.request.Journey != nil,
 	}})
 }
 
@@ -282,6 +290,7 @@ func (r *Router) park(g *group) {
 		return
 	}
 	g.state, g.retryAt = waiting, r.now+retryInterval
+	r.tellWaiting(g)
 	r.parked = append(r.parked, g)
 }
 
@@ -309,6 +318,7 @@ func (r *Router) expire() {
 		if g.state == answered {
 			continue
 		}
+		r.tell(g, journey.Step{Kind: journey.Expired})
 		if g.state == waiting && !g.doubtful || !g.writes {
 			r.fail(g, katakv.Errorf(katakv.CodeClusterDown,
 				"%v has no leader that can reach a majority, or none that this node can reach; nothing was changed: try again later, or ask another node", g.request.Shard))
@@ -327,6 +337,9 @@ func (r *Router) Completed(now time.Duration, completions []replica.Completion) 
 	for i := range completions {
 		c := &completions[i]
 		g := c.Request.Caller.(*group)
+		if g.state == submitted {
+			r.tellCompleted(g)
+		}
 		switch {
 		case g.state != submitted: // it was answered: too late
 		case g.batch == nil:
@@ -345,6 +358,7 @@ func (r *Router) Completed(now time.Duration, completions []replica.Completion) 
 
 // refused decides what becomes of a group that was refused whole.
 func (r *Router) refused(g *group, err *katakv.Error) {
+	r.tell(g, journey.Step{Kind: journey.Refused, Peer: g.tried, Code: err.Code})
 	r.insist(g)
 	switch err.Code {
 	case katakv.CodeNotLeader, katakv.CodeTryAgain, katakv.CodeLoading:
@@ -414,6 +428,7 @@ func (r *Router) Forward(now time.Duration, from katakv.NodeID, m *wire.Forward)
 	if !g.writes && m.Read.Anywhere() {
 		g.anywhere, g.request.Read, g.request.Index = true, m.Read, m.Index
 	}
+	r.tellForward(g, m)
 	r.activate(g)
 	r.route(g)
 }
@@ -422,6 +437,9 @@ func (r *Router) Forward(now time.Duration, from katakv.NodeID, m *wire.Forward)
 func (r *Router) ForwardReply(now time.Duration, from katakv.NodeID, m *wire.ForwardReply) {
 	r.now = now
 	g := r.takeForward(m.ID)
+	if g != nil {
+		r.tellHeard(g, m)
+	}
 	switch {
 	case g == nil: // too late
 	case m.Err != nil:
@@ -439,6 +457,7 @@ func (r *Router) ForwardReply(now time.Duration, from katakv.NodeID, m *wire.For
 }
 
 func (r *Router) answerForward(g *group, reply *wire.ForwardReply) {
+	reply.Journey = r.report(g)
 	r.settle(g)
 	reply.ID = g.originID
 	r.out.Frames = append(r.out.Frames, Frame{To: g.origin, Message: reply})

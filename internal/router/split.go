@@ -3,6 +3,7 @@ package router
 import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/replica"
 	"github.com/katakv/katakv/internal/slot"
 )
@@ -191,6 +192,7 @@ func (r *Router) answer(g *group, replies []command.Reply) {
 	}
 	b.left--
 	if b.left == 0 {
+		b.Journey.Note(r.now, journey.Step{Kind: journey.Answered, Node: r.self})
 		r.out.Done = append(r.out.Done, b)
 	}
 }

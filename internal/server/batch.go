@@ -98,26 +98,32 @@ func (c *conn) collect(w *workspace, topology *router.Topology) error {
 
 // addCall parses a data command into the batch.
 func (c *conn) addCall(w *workspace, spec *command.Spec, args [][]byte, topology *router.Topology) {
-	op, err := spec.Parse(args)
+	op, err := c.parse(spec, args)
 	var its *with
 	if err == nil && spec == withSpec {
 		its, err = w.with(args, topology)
 	}
+	if err != nil {
+		w.refuse(err)
+		return
+	}
+	w.bytes += op.Bytes()
+	w.calls, w.withs = append(w.calls, router.Call{Operation: op}), append(w.withs, its)
+}
+
+// parse turns the arguments of a data command into an operation that this port may execute.
+func (c *conn) parse(spec *command.Spec, args [][]byte) (command.Operation, *katakv.Error) {
+	op, err := spec.Parse(args)
 	if err == nil {
 		err = c.limits.Check(&op)
 	}
 	if err == nil && len(op.Keys) > 1 && c.server.clustered() && crossesSlots(op.Keys) {
 		err = errCrossSlot
 	}
-	if err != nil {
-		w.refuse(err)
-		return
-	}
 	if op.Kind == command.KindAppend {
 		op.Delta = int64(c.limits.MaxValueBytes) // travels in the log, so that all replicas judge alike
 	}
-	w.bytes += op.Bytes()
-	w.calls, w.withs = append(w.calls, router.Call{Operation: op}), append(w.withs, its)
+	return op, err
 }
 
 func crossesSlots(keys [][]byte) bool {

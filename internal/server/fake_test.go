@@ -13,6 +13,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/router"
 	"github.com/katakv/katakv/internal/server"
@@ -64,6 +65,10 @@ func (b *fakeBackend) Run(ctx context.Context, batch router.Batch) {
 		batch.Session.See(call.Served)
 	}
 	b.asked.Store(&batch.Read)
+	batch.Journey.Note(0, journey.Step{Kind: journey.Received, Node: b.Topology().Self})
+	batch.Journey.Note(7*time.Microsecond, journey.Step{
+		Kind: journey.Durable, Role: journey.Leader, Margin: 1100 * time.Nanosecond, Node: 2, Shard: 4, Peer: 3, Term: 5, Index: 6,
+	})
 }
 
 func (b *fakeBackend) Execute(ctx context.Context, mode router.Mode, calls []router.Call) {

@@ -61,6 +61,7 @@ var handlerNames = map[string]func(*request){
 
 	"kata|consistency": (*request).kataConsistency,
 	"kata|session":     (*request).kataSession,
+	"kata|journey":     (*request).kataJourney,
 	"kata|last":        (*request).kataLast,
 	"kata|help":        (*request).help,
 }

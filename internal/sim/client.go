@@ -48,6 +48,8 @@ type client struct {
 	// read is what the client's reads ask for, and token its session, which goes with it from node to node.
 	read  katakv.Consistency
 	token string
+	// traced makes it ask for the journey of each pipeline.
+	traced bool
 }
 
 const (
@@ -74,6 +76,7 @@ func NewClients(c *Cluster, load Workload) *Clients {
 		}
 		cl.once = chance(newRand(c.opts.Seed, purpose+" requests"), load.Once)
 		cl.drawLevel()
+		cl.traced = chance(newRand(c.opts.Seed, purpose+" journeys"), tracedShare)
 		cs.all = append(cs.all, cl)
 		cl.later()
 	}

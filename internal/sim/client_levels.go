@@ -8,6 +8,7 @@ import (
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/check"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/router"
 	"github.com/katakv/katakv/internal/session"
 )
@@ -59,7 +60,13 @@ func (cl *client) submit(n *Node, p *pipeline, done func([]router.Call, string))
 	}
 	b := &router.Batch{Calls: p.calls()}
 	b.Read, b.Session = cl.read, seen
-	n.submit(cl.number, b, func(calls []router.Call) { done(calls, seen.Token(cluster)) })
+	if cl.traced {
+		b.Journey = journey.New()
+	}
+	n.submit(cl.number, b, func(calls []router.Call) {
+		cl.hear(b)
+		done(calls, seen.Token(cluster))
+	})
 }
 
 // batchOf returns a batch of operations.

@@ -270,6 +270,7 @@ func (n *Node) carryRouter() {
 	}
 	n.core.SetTime(n.time())
 	for _, r := range fx.Submit {
+		r.Journey.Begin(n.now())
 		n.core.Submit(r)
 	}
 	for _, f := range fx.Frames {

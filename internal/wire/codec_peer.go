@@ -10,9 +10,9 @@ import (
 
 // A Forward is
 //
-//	kind id shard epoch (uvarints) read index count (uvarints) operation*
+//	kind id shard epoch (uvarints) read index count (uvarints) operation* [1]
 //
-// with a read as in codec_read.go.
+// with a read as in codec_read.go, and a 1 at the end if a report is wanted.
 func appendForward(dst []byte, m *Forward) []byte {
 	dst = append(dst, byte(kindForward))
 	dst = binary.AppendUvarint(dst, m.ID)
@@ -23,6 +23,9 @@ func appendForward(dst []byte, m *Forward) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.Operations)))
 	for i := range m.Operations {
 		dst = command.AppendOperation(dst, &m.Operations[i])
+	}
+	if m.Journey {
+		dst = append(dst, wantsReport)
 	}
 	return dst
 }
@@ -43,14 +46,16 @@ func decodeForward(d *decoder) Message {
 		m.Operations = append(m.Operations, op)
 		d.data = rest
 	}
+	m.Journey = d.wantsReport()
 	return m
 }
 
 // A ForwardReply is
 //
-//	kind id index (uvarints) level(1 B) age count (uvarints) reply*
+//	kind id index (uvarints) level(1 B) age count (uvarints) reply* [report]
 //
-// where age is one more than the nanoseconds, 0 if it is not known, and a count of 0 is followed by one error reply, or by nothing.
+// where age is one more than the nanoseconds, 0 if it is not known, and a count of 0 is followed by one error reply, or by
+// nothing. A report is as in codec_journey.go.
 func appendForwardReply(dst []byte, m *ForwardReply) []byte {
 	dst = append(dst, byte(kindForwardReply))
 	dst = binary.AppendUvarint(dst, m.ID)
@@ -59,13 +64,13 @@ func appendForwardReply(dst []byte, m *ForwardReply) []byte {
 	if m.Err != nil {
 		dst = binary.AppendUvarint(dst, 0)
 		reply := command.ErrorReply(m.Err)
-		return command.AppendReply(dst, &reply)
+		return appendReport(command.AppendReply(dst, &reply), &m.Journey)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(m.Replies)))
 	for i := range m.Replies {
 		dst = command.AppendReply(dst, &m.Replies[i])
 	}
-	return dst
+	return appendReport(dst, &m.Journey)
 }
 
 func decodeForwardReply(d *decoder) Message {
@@ -82,6 +87,7 @@ func decodeForwardReply(d *decoder) Message {
 	for range count {
 		m.Replies = append(m.Replies, d.reply())
 	}
+	m.Journey = d.report()
 	return m
 }
 

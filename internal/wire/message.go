@@ -8,6 +8,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 )
 
 // Class is the kind of connection a message travels on: a large value must never delay a heartbeat.
@@ -85,6 +86,8 @@ type Forward struct {
 	Read       katakv.Consistency
 	Index      katakv.Index
 	Operations []command.Operation
+	// Journey asks for a report of what becomes of the operations.
+	Journey bool
 }
 
 // Class returns ClassBulk.
@@ -98,6 +101,8 @@ type ForwardReply struct {
 	Age     time.Duration   // how old they were at most when they were made; katakv.UnknownAge
 	Replies []command.Reply // one each operation, unless Err is set
 	Err     *katakv.Error
+	// Journey is what became of the operations, if the forward asked.
+	Journey journey.Report
 }
 
 // Class returns ClassBulk.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/katakv/katakv"
 	"github.com/katakv/katakv/internal/command"
+	"github.com/katakv/katakv/internal/journey"
 	"github.com/katakv/katakv/internal/placement"
 	"github.com/katakv/katakv/internal/require"
 	"github.com/katakv/katakv/internal/wire"
@@ -82,6 +83,13 @@ func drawRaft(rng *rand.Rand) *raftpb.Message {
 func messages(rng *rand.Rand) []wire.Message {
 	text := func() string { return strings.Repeat("x", 1+rng.IntN(50)) }
 	number := func() uint64 { return 1 + rng.Uint64N(math.MaxUint64) }
+	report := journey.Report{Dropped: rng.IntN(9), Steps: []journey.Step{
+		{Kind: journey.Proposed, Role: journey.Leader, Node: katakv.NodeID(number()), Term: katakv.Term(number()), Index: katakv.Index(number())},
+		{
+			Kind: journey.Refused, At: time.Duration(number() >> 20), Shard: katakv.ShardID(number()), Peer: katakv.NodeID(number()),
+			Code: katakv.CodeTryAgain,
+		},
+	}}
 	failure := &katakv.Error{Code: katakv.CodeMoved, Message: text(), Slot: 99, Leader: 7}
 	return []wire.Message{
 		&wire.Hello{
@@ -97,6 +105,9 @@ func messages(rng *rand.Rand) []wire.Message {
 			{Kind: command.KindSet, Flags: command.FlagNX, Delta: -1, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{drawBytes(rng)}},
 			{Kind: command.KindIncrBy, Delta: math.MinInt64, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{}},
 		}},
+		&wire.Forward{ID: number(), Shard: 1, Journey: true, Operations: []command.Operation{{Kind: command.KindGet, Keys: [][]byte{drawBytes(rng)}, Values: [][]byte{}}}},
+		&wire.ForwardReply{ID: number(), Index: 1, Replies: []command.Reply{command.OKReply()}, Journey: report},
+		&wire.ForwardReply{ID: number(), Err: failure, Journey: report},
 		&wire.ForwardReply{ID: number(), Index: katakv.Index(number()), Level: 1 + drawRead(rng).Level%3, Age: time.Duration(rng.Int64()) - 1, Replies: []command.Reply{
 			command.OKReply(), command.IntReply(-5), command.BulkReply(drawBytes(rng)), command.ErrorReply(failure),
 			{Kind: command.ReplyArray, Array: []command.Reply{{}, command.OKReply()}},
@@ -262,6 +273,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"compact fields", "unknown fields", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 255}},
 		{"compact entries", "count", []byte{2, 0, 1, 1, byte(raftpb.MsgApp), 0, 4, 255, 255, 3}},
 		{"huge count", "count", []byte{3, 1, 1, 1, 0, 0, 0, 0, 255, 255, 255, 15}},
+		{"behind a forward", "2 behind the operations", append(wire.Append(nil, &wire.Forward{ID: 1}), 2)},
+		{"empty report", "without steps", append(wire.Append(nil, &wire.ForwardReply{ID: 1, Replies: []command.Reply{{}}}), 0, 0)},
+		{"step of a report", "kind 31", append(wire.Append(nil, &wire.ForwardReply{ID: 1, Replies: []command.Reply{{}}}), 1, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0)},
 		{"truth", "truth value 7", []byte{2, 7}},
 		{"sequence", "does not fit", []byte{9, 1, 255, 255, 255, 255, 255, 1}},
 	} {
