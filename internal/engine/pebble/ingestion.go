@@ -205,8 +205,7 @@ func (in *ingestion) ingest() error {
 		return fmt.Errorf("ingest %d tables: %w", len(in.tables), err)
 	}
 	in.tables = nil // Pebble has removed them
-	in.e.rest()
-	return nil
+	return in.e.rest()
 }
 
 // Abort implements engine.Ingestion. What cannot be removed now is removed by the next Open.

@@ -29,7 +29,7 @@ func newLateRemovals(on vfs.FS) *lateRemovals {
 
 // Remove implements vfs.FS.
 func (l *lateRemovals) Remove(name string) error {
-	if _, err := l.FS.Stat(name); err != nil {
+	if _, err := l.Stat(name); err != nil {
 		return err
 	}
 	l.mu.Lock()
