@@ -223,7 +223,8 @@ func (n *Node) stopAll() {
 	}
 }
 
-// evacuate hands leadership away and waits until it is gone, within a bound.
+// evacuate hands leadership away and waits until it is gone, and until the writes that were proposed here are known to
+// have taken effect or not, within a bound.
 func (n *Node) evacuate(m *machinery) {
 	for _, l := range m.loops {
 		l.inbox.put(event{do: func(c *core.Core) error { c.Evacuate(); return nil }})
@@ -231,22 +232,22 @@ func (n *Node) evacuate(m *machinery) {
 	start := clock.Monotonic()
 	least, changed := len(n.Topology().Map.Shards)+1, start
 	for now := start; now-start < evacuateTimeout && now-changed < evacuateStall; now = clock.Monotonic() {
-		leading := n.leading()
-		if leading == 0 {
+		left := n.unsettled()
+		if left == 0 {
 			return
 		}
-		if leading < least {
-			least, changed = leading, now
+		if left < least {
+			least, changed = left, now
 		}
 		<-clock.After(evacuatePoll)
 	}
 }
 
-// leading returns how many shards this node leads.
-func (n *Node) leading() int {
+// unsettled returns in how many shards this node leads, or has proposed what may still take effect.
+func (n *Node) unsettled() int {
 	count := 0
 	for _, s := range n.Replicas() {
-		if s.Self {
+		if s.Self || s.Pending > 0 {
 			count++
 		}
 	}

@@ -242,6 +242,7 @@ type Standing struct {
 	Vote         katakv.ReplicaID // in its present term; zero: none
 	Commit, Last katakv.Index
 	WindowBytes  int  // memory held for log entries
+	Pending      int  // entries proposed here whose fate is not known yet
 	Installing   bool // a snapshot is on its way into the engine: state and log are between two positions
 }
 
@@ -250,7 +251,7 @@ func (r *Replica) Standing() Standing {
 	s := r.raft.BasicStatus()
 	return Standing{
 		Vote: katakv.ReplicaID(s.GetVote()), Commit: katakv.Index(s.GetCommit()), Last: katakv.Index(r.window.last()),
-		WindowBytes: r.window.bytes, Installing: r.installing,
+		WindowBytes: r.window.bytes, Pending: len(r.proposals.numbered), Installing: r.installing,
 	}
 }
 
