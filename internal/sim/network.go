@@ -170,6 +170,12 @@ func (c *Cluster) Heal() {
 	clear(c.network.lag)
 }
 
+// calm lets links lose, repeat and delay nothing from now on.
+func (w *network) calm() {
+	w.normal.Drop, w.normal.Duplicate, w.normal.Slow = 0, 0, 0
+	w.now = w.normal
+}
+
 // Reset breaks the connections between two nodes: what is on its way is lost, and both are told.
 func (c *Cluster) Reset(a, b int) {
 	for _, pair := range [2][2]int{{a, b}, {b, a}} {
