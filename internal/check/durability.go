@@ -175,14 +175,19 @@ func (on *disk) last() katakv.Index { return on.base.Index + katakv.Index(len(on
 
 // Recovered tells what m found on its disk when it started, all of it durable by now. It must be at least what was
 // synced. Anew tells that m's state lies outside its log, as after a crash between taking a snapshot in and logging
-// that: its log then begins anew at the state, and whatever it held does not count.
+// that: its log then begins anew at the state, and whatever it held does not count. A log may be shorter than what was
+// synced if its end is of a later term than what was synced there: a sync that nobody heard the end of has replaced that.
 func (d *Durability) Recovered(m Member, u Update, anew bool) error {
 	on := d.disk(m)
 	if u.Term < on.term || u.Term == on.term && on.vote != 0 && u.Vote != on.vote {
 		return fmt.Errorf("%v recovered term %d with a vote for %v, but had term %d with a vote for %v on disk", m, u.Term, u.Vote, on.term, on.vote)
 	}
 	last := u.Snapshot.Index + katakv.Index(len(u.Entries))
-	if !anew && last < on.last() {
+	end := u.Snapshot.Term
+	if n := len(u.Entries); n > 0 {
+		end = u.Entries[n-1].Term
+	}
+	if was, known := d.termAt(m, last); !anew && last < on.last() && !(known && was < end) {
 		return fmt.Errorf("%v recovered a log up to index %d, but had it up to index %d on disk", m, last, on.last())
 	}
 	*on = disk{votes: on.votes, reached: map[katakv.Term]katakv.Index{}}

@@ -88,3 +88,21 @@ func TestDurabilityThatBreaks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { wantError(t, test.act(stored(t)), test.want...) })
 	}
 }
+
+// A sync that a crash cut off from its end may have replaced the end of the log. What was synced is not lost then, but
+// without a later term in its place it is.
+func TestDurabilityOfReplacedEnds(t *testing.T) {
+	for _, c := range []struct {
+		found []check.Entry
+		words []string
+	}{
+		{entries(1, 0, 1, 1, 2), nil},
+		{entries(1, 0, 1, 3), nil},
+		{entries(1, 0, 1, 1), []string{"s1/r11", "up to index 2", "up to index 3"}},
+		{entries(1, 0, 1), []string{"up to index 1", "up to index 3"}},
+	} {
+		d := stored(t)
+		u := check.Update{Snapshot: &check.Position{}, HardState: true, Term: 3, Entries: c.found}
+		wantError(t, d.Recovered(m1, u, false), c.words...)
+	}
+}
